@@ -1,0 +1,1 @@
+//! The gateware of the Longshore NIC, in rust-hdl.

@@ -1,0 +1,1 @@
+//! The seam between the Longshore driver and whatever reaches the NIC.

@@ -1,0 +1,1 @@
+//! DMA memory, chunks and IOVAs.

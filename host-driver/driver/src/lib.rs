@@ -1,0 +1,1 @@
+//! Rings, queue pairs, completions of the Longshore NIC.

@@ -1,0 +1,1 @@
+//! Counted, named references; slab; lock order; the sync module.

@@ -1,0 +1,1 @@
+//! TCP without I/O and without a clock.

@@ -1,0 +1,1 @@
+//! The executable specification of the Longshore NIC in plain Rust.

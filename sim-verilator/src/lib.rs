@@ -1,0 +1,1 @@
+//! The Longshore NIC in Verilator: root complex, wires, waveforms.
