@@ -1,0 +1,76 @@
+//! Receive: the driver posts buffers in the receive queue (RQ); completions tell what lies in them.
+//!
+//! A frame is written as it came, Ethernet header first, without FCS. A frame longer than the buffer
+//! goes on in the next one, with MORE set in every completion but the last.
+
+use crate::field::{Field, Layout};
+
+/// Value of the type field of a receive descriptor.
+pub const TYPE_RECEIVE: u64 = 3;
+/// Alignment of a receive buffer in bytes; its length is a multiple of it.
+pub const BUFFER_ALIGN: u64 = 64;
+/// Largest receive buffer in bytes.
+pub const BUFFER_MAX: u32 = 65_536;
+
+/// Bus address of the buffer.
+pub const ADDR: Field = Field::new("addr", 0, 64);
+/// Bytes of the buffer.
+pub const LEN: Field = Field::new("len", 64, 17);
+/// Descriptor type.
+pub const TYPE: Field = Field::new("kind", 124, 4);
+
+/// The receive descriptor.
+pub const DESCRIPTOR: Layout = Layout {
+    name: "Receive buffer",
+    doc: "A buffer that the NIC may fill.",
+    fields: &[
+        (ADDR, "bus address, 64 B aligned"),
+        (LEN, "bytes, a multiple of 64, 64..=65,536"),
+        (TYPE, "3"),
+    ],
+};
+
+/// A receive descriptor in typed form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RxDescriptor {
+    /// Bus address, aligned to [`BUFFER_ALIGN`].
+    pub addr: u64,
+    /// Bytes, a multiple of [`BUFFER_ALIGN`].
+    pub len: u32,
+}
+
+impl RxDescriptor {
+    /// The descriptor.
+    pub const fn encode(&self) -> u128 {
+        LEN.set(
+            ADDR.set(TYPE.set(0, TYPE_RECEIVE), self.addr),
+            self.len as u64,
+        )
+    }
+
+    /// The typed form of a descriptor; `None` if its type is another.
+    pub const fn decode(d: u128) -> Option<Self> {
+        if TYPE.get(d) != TYPE_RECEIVE {
+            return None;
+        }
+        Some(Self {
+            addr: ADDR.get(d),
+            len: LEN.get(d) as u32,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_descriptor_survives() {
+        let d = RxDescriptor {
+            addr: 0x1234_5678_9abc_dec0,
+            len: 65_536,
+        };
+        assert_eq!(RxDescriptor::decode(d.encode()), Some(d));
+        assert_eq!(RxDescriptor::decode(0), None);
+    }
+}
