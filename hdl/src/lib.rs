@@ -14,3 +14,7 @@ pub mod catalog;
 pub mod emit;
 pub mod memory;
 pub mod stream;
+#![allow(missing_docs, reason = "the derives of rust-hdl emit methods without docs")]
+
+pub mod host;
+pub mod queue;

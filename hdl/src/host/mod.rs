@@ -1,0 +1,3 @@
+//! The host side of the core: its boundary of memory transactions, and the adapters below it.
+
+pub mod mem;

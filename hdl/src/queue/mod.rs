@@ -1,0 +1,3 @@
+//! The queue pairs: registers and doorbells, descriptor fetch, completion queues, statistics.
+
+pub mod ports;
