@@ -9,12 +9,14 @@
 //! else in hardware: a lint over the kernels and a cycle-by-cycle comparison with Verilator hold both together. How to
 //! add a module: `docs/GATEWARE-TESTING.md`.
 #![deny(unsafe_code)]
+#![allow(
+    missing_docs,
+    reason = "the derives of rust-hdl emit methods without docs"
+)]
 
 pub mod catalog;
 pub mod emit;
-pub mod memory;
-pub mod stream;
-#![allow(missing_docs, reason = "the derives of rust-hdl emit methods without docs")]
-
 pub mod host;
+pub mod memory;
 pub mod queue;
+pub mod stream;
