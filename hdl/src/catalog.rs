@@ -18,8 +18,10 @@ pub struct Entry {
 /// All entries, in a fixed order.
 #[must_use]
 pub fn entries() -> Vec<Entry> {
-    let lists = [crate::stream::CATALOG, crate::memory::CATALOG];
-    lists.concat()
+    let mut all = Vec::new();
+    all.extend(crate::memory::CATALOG);
+    all.extend(crate::stream::CATALOG);
+    all
 }
 
 /// The entry of that name.

@@ -14,6 +14,7 @@
     reason = "the derives of rust-hdl emit methods without docs"
 )]
 
+pub mod bits;
 pub mod catalog;
 pub mod emit;
 pub mod host;

@@ -1,6 +1,8 @@
 //! AXI-Stream: the interface every frame travels on, and the buffers between stages.
 
 pub mod axis;
+pub mod checker;
+pub mod frames;
 pub mod skid;
 
 crate::catalogue! {
