@@ -19,6 +19,7 @@ pub struct Entry {
 #[must_use]
 pub fn entries() -> Vec<Entry> {
     let mut all = Vec::new();
+    all.extend(crate::bits::CATALOG);
     all.extend(crate::memory::CATALOG);
     all.extend(crate::stream::CATALOG);
     all

@@ -1,6 +1,15 @@
 //! Values for models and test benches, and packed words cut by their layout.
 
+pub mod layout;
+
 use rust_hdl_core::prelude::{Bits, bit_cast};
+
+crate::catalogue! {
+    /// A decoder made by `layout_decoder!`.
+    layout_decoder_sample: layout::SampleDecoder = layout::SampleDecoder::default();
+    /// An encoder made by `layout_encoder!`.
+    layout_encoder_sample: layout::SampleEncoder = layout::SampleEncoder::default();
+}
 
 /// The low `N` bits of `value`; for `N` above 128 the rest is zero. Not for kernels.
 #[must_use]
