@@ -1,3 +1,63 @@
 //! The project's own commands.
+//!
+//! Each command installs through the system's package manager what it needs and does not find, and
+//! says so. Run `cargo xtask help`.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod bench;
+mod demo;
+mod document;
+mod lint;
+mod process;
+mod registers;
+mod setup;
+mod synth;
+mod test;
+mod verilog;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Longshore's own commands: demo, test and the rest",
+    version,
+    disable_help_subcommand = false
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The main job: curl downloads and uploads a file through the gateware.
+    Demo(demo::Args),
+    /// All tests.
+    Test(test::Args),
+    /// Formatting, clippy, the kernel lint, contract drift, documents.
+    Lint,
+    /// Write the Verilog of every module.
+    Verilog(verilog::Args),
+    /// Write docs/REGISTERS.md from nic-abi.
+    Registers(registers::Args),
+    /// Synthesise for the ECP5: area per module against its budget, and with --pnr the clock.
+    Synth(synth::Args),
+    /// Run the benches and write their tables into docs/PERFORMANCE.md.
+    Bench(bench::Args),
+    /// Install what the other commands need.
+    Setup,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Lint => lint::run(),
+        Command::Verilog(args) => verilog::run(&args),
+        Command::Registers(args) => registers::run(&args),
+        Command::Synth(args) => synth::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Setup => setup::everything(),
+    }
+}

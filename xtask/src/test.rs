@@ -1,0 +1,27 @@
+//! All tests.
+
+use crate::process::{cargo, run as spawn};
+use crate::setup::{PEER, SIMULATION, ensure};
+use anyhow::Result;
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Passed on to `cargo test`, for instance `-p tcp-core`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    rest: Vec<String>,
+}
+
+/// Runs the tests of the workspace, or what the arguments name.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    ensure(SIMULATION)?;
+    ensure(PEER)?;
+    let mut command = cargo();
+    command.arg("test");
+    if args.rest.is_empty() {
+        command.arg("--workspace");
+    } else {
+        command.args(&args.rest);
+    }
+    spawn(&mut command)
+}
