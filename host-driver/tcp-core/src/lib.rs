@@ -1,1 +1,65 @@
-//! TCP without I/O and without a clock.
+//! TCP without I/O, without a clock and without payload memory.
+//!
+//! Segments, timer expiries and calls go in; segments, events and a deadline come out. Time is a
+//! [`Duration`](core::time::Duration) since any epoch the caller likes, and randomness (the key of
+//! [`IsnGenerator`]) is handed in, so the same code runs in real time over the NIC and in virtual
+//! time in tests.
+//!
+//! * [`Connection`]: a transmission control block, from SYN-SENT or the end of a passive handshake on.
+//! * [`HalfOpen`]: what a passive open costs until its handshake is over (at most 128 bytes).
+//! * [`TimeWait`]: what a connection costs during 2MSL (at most 128 bytes).
+//! * [`Segment`] in, [`Transmit`] out: headers only. A `Transmit` may be a *super-segment* of up to
+//!   [`Config::max_transmit`] bytes that the NIC (or software) cuts into segments of `mss` bytes;
+//!   its payload is a range of *stream offsets* of the send buffer.
+//! * [`reset_for`]: the answer to a segment that belongs to nobody.
+//!
+//! # How a connection is driven
+//! After every batch of calls that may change it ([`Connection::on_segment`],
+//! [`Connection::on_timeout`], [`Connection::write`], [`Connection::consume`],
+//! [`Connection::shutdown_write`], [`Connection::close`]) call [`Connection::poll_transmit`] until it
+//! returns `None`, then arm one timer for [`Connection::next_timeout`].
+//!
+//! # Stream offsets
+//! Both directions count bytes from 0 in 64 bits; the SYN and the FIN have no offset. The send
+//! buffer holds the bytes from [`Connection::acked_offset`] to [`Connection::written_offset`]; the
+//! receive buffer has room for [`Config::receive_buffer`] bytes from
+//! [`Connection::consumed_offset`] on, and [`Placement`] says where arriving bytes belong.
+//!
+//! Not here yet: SACK (so `sackOK` is not offered), RACK-TLP, ECN, keep-alive, urgent data.
+#![forbid(unsafe_code)]
+
+mod assembler;
+mod challenge;
+mod config;
+pub mod congestion;
+mod connection;
+mod counters;
+mod event;
+mod half_open;
+mod isn;
+mod negotiate;
+mod options;
+mod parse;
+mod reset;
+mod rtt;
+mod segment;
+mod seq;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod time_wait;
+mod timestamps;
+mod transmit;
+
+pub use config::Config;
+pub use connection::{Connection, Info, Placement, Received, State};
+pub use counters::Counters;
+pub use event::{ConnectionError, Events, WriteClosed};
+pub use half_open::{HalfOpen, HalfOpenExpiry, HalfOpenOutcome};
+pub use isn::{Initial, IsnGenerator};
+pub use options::{Options, Timestamps};
+pub use parse::ParseError;
+pub use reset::reset_for;
+pub use segment::{Flags, Ports, Segment};
+pub use seq::SeqNumber;
+pub use time_wait::{TimeWait, TimeWaitOutcome};
+pub use transmit::{EmitError, MAX_HEADER_LEN, Transmit};

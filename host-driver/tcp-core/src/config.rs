@@ -1,0 +1,128 @@
+//! What a connection is told at its start.
+
+use core::time::Duration;
+
+use crate::congestion::Algorithm;
+
+/// Settings of a connection. Copied into it; a change afterwards has no effect on it.
+///
+/// Where an RFC leaves a choice, the defaults are Linux's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Largest payload of a segment on this path without options, both ways: the MTU less the IP
+    /// and TCP headers. Announced in the MSS option.
+    pub mss: u16,
+    /// What a peer takes that sends no MSS option (RFC 9293 §3.7.1, MUST-15: 536 or 1220).
+    pub default_peer_mss: u16,
+    /// Size of the receive buffer in bytes; the window that is offered never exceeds it. From 1 to
+    /// 2³⁰ ([`Config::MAX_RECEIVE_BUFFER`]); more is cut to that.
+    pub receive_buffer: u32,
+    /// Largest payload of a [`Transmit`](crate::Transmit) in bytes. 0 or less than a segment: one
+    /// segment each, for a path without TSO.
+    pub max_transmit: u32,
+    /// Offer and accept window scaling (RFC 7323 §2).
+    pub window_scaling: bool,
+    /// Offer and accept timestamps (RFC 7323 §3).
+    pub timestamps: bool,
+    /// Hold small segments back while one is in flight (RFC 9293 §3.7.4); off is TCP_NODELAY.
+    pub nagle: bool,
+    /// How long an ACK waits for company. RFC 9293 §3.8.6.3, MUST-40: less than 0.5 s.
+    pub delayed_ack: Duration,
+    /// How many segments are acknowledged at once before ACKs are delayed.
+    pub quick_acks: u8,
+    /// Initial congestion window in segments (RFC 6928: 10).
+    pub initial_window: u8,
+    /// RTO before the first measurement (RFC 6298 §2.1).
+    pub initial_rto: Duration,
+    /// Least variance term in the RTO: RTO = SRTT + max(`min_rto`, 4·RTTVAR), as Linux does.
+    pub min_rto: Duration,
+    /// Largest RTO, backed off or not (RFC 6298 §2.5: at least 60 s).
+    pub max_rto: Duration,
+    /// Retransmissions of a SYN before connect fails.
+    pub syn_retries: u8,
+    /// Retransmissions of a SYN-ACK before a half-open entry is given up.
+    pub syn_ack_retries: u8,
+    /// Retransmissions or unanswered probes before an established connection fails (R2).
+    pub retries: u8,
+    /// Length of TIME-WAIT (2MSL).
+    pub time_wait: Duration,
+    /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_wait_2: Duration,
+    /// Congestion control.
+    pub congestion: Algorithm,
+}
+
+impl Config {
+    /// Largest receive buffer: the largest window that RFC 7323 §2.3 can express.
+    pub const MAX_RECEIVE_BUFFER: u32 = 1 << 30;
+
+    /// Settings for IPv4 over a link of `mtu` bytes.
+    #[must_use]
+    pub fn ipv4(mtu: u16) -> Self {
+        Self {
+            mss: mtu.saturating_sub(40).max(1),
+            ..Self::default()
+        }
+    }
+
+    /// Settings for IPv6 over a link of `mtu` bytes.
+    #[must_use]
+    pub fn ipv6(mtu: u16) -> Self {
+        Self {
+            mss: mtu.saturating_sub(60).max(1),
+            default_peer_mss: 1220,
+            ..Self::default()
+        }
+    }
+
+    /// The receive buffer, within its bounds.
+    pub(crate) fn receive_buffer(&self) -> u32 {
+        self.receive_buffer.clamp(1, Self::MAX_RECEIVE_BUFFER)
+    }
+
+    /// The shift that we offer: the least with which the window field can tell the whole buffer.
+    pub(crate) fn window_shift(&self) -> u8 {
+        // RFC 7323 §2.3: "The maximum scale exponent is limited to 14".
+        (0..14)
+            .find(|shift| self.receive_buffer() >> shift <= u32::from(u16::MAX))
+            .unwrap_or(14)
+    }
+
+    /// The window field of our SYN: never scaled (RFC 7323 §2.2), whole segments if it can be.
+    pub(crate) fn initial_window_field(&self) -> u16 {
+        let limit = u16::try_from(self.receive_buffer()).unwrap_or(u16::MAX);
+        let mss = self.mss.max(1);
+        if limit < mss {
+            limit
+        } else {
+            limit - limit % mss
+        }
+    }
+}
+
+impl Default for Config {
+    /// IPv4 over Ethernet.
+    fn default() -> Self {
+        Self {
+            mss: 1460,
+            default_peer_mss: 536,
+            receive_buffer: 256 * 1024,
+            max_transmit: 65_536,
+            window_scaling: true,
+            timestamps: true,
+            nagle: true,
+            delayed_ack: Duration::from_millis(40),
+            quick_acks: 16,
+            initial_window: 10,
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(120),
+            syn_retries: 6,
+            syn_ack_retries: 5,
+            retries: 15,
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+            congestion: Algorithm::NewReno,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! When received data is acknowledged (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
+
+use core::time::Duration;
+
+/// The pending acknowledgement.
+#[derive(Clone, Debug)]
+pub(super) struct AckPolicy {
+    /// An ACK is to be sent now.
+    pub(super) now: bool,
+    /// A delayed ACK is to be sent then.
+    pub(super) deadline: Option<Duration>,
+    /// Segments still acknowledged at once: at the start, so that the peer's window grows, and after
+    /// disorder. As Linux's quick-ack mode.
+    quick: u8,
+    /// Data goes both ways: answers carry the ACKs.
+    interactive: bool,
+    /// Largest segment received: what "full-sized" means in RFC 5681 §4.2.
+    segment: u32,
+}
+
+impl AckPolicy {
+    pub(super) fn new(quick: u8, mss: u16) -> Self {
+        Self {
+            now: false,
+            deadline: None,
+            quick,
+            interactive: false,
+            segment: u32::from(mss.min(536)),
+        }
+    }
+
+    /// Data came in order; `unacked` bytes are not yet acknowledged, the segments on the wire had
+    /// `wire_payload` bytes, at most `mss` counting.
+    pub(super) fn on_data(
+        &mut self,
+        now: Duration,
+        unacked: u64,
+        wire_payload: u32,
+        mss: u16,
+        delay: Duration,
+    ) {
+        self.segment = self.segment.max(wire_payload.min(u32::from(mss)));
+        // RFC 9293 §3.8.6.3, SHLD-19; RFC 5681 §4.2: "an ACK SHOULD be generated for at least every
+        // second full-sized segment".
+        if unacked >= 2 * u64::from(self.segment) || (self.quick > 0 && !self.interactive) {
+            self.now = true;
+        } else if self.deadline.is_none() {
+            self.deadline = Some(now + delay);
+        }
+    }
+
+    /// Something came that RFC 5681 §4.2 wants acknowledged at once: out of order, filling a gap, a
+    /// duplicate.
+    pub(super) fn on_disorder(&mut self, quick: u8) {
+        self.now = true;
+        self.quick = self.quick.max(quick);
+    }
+
+    /// A segment with an ACK goes out; `data`: it carries data.
+    pub(super) fn on_sent(&mut self, data: bool) {
+        let pending = self.now || self.deadline.is_some();
+        if pending {
+            self.quick = self.quick.saturating_sub(1);
+            // An answer to data that just came: the next ACK can wait for the next answer.
+            self.interactive |= data;
+        }
+        self.now = false;
+        self.deadline = None;
+    }
+
+    /// Nothing is to be acknowledged any more.
+    pub(super) fn clear(&mut self) {
+        self.now = false;
+        self.deadline = None;
+    }
+}

@@ -1,0 +1,58 @@
+//! What can be told of a connection, like `TCP_INFO`.
+
+use core::time::Duration;
+
+use super::{Connection, State};
+
+/// A snapshot of a connection. Sizes are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// The state.
+    pub state: State,
+    /// Smoothed round-trip time, once measured.
+    pub srtt: Option<Duration>,
+    /// Its variance, once measured.
+    pub rttvar: Option<Duration>,
+    /// Retransmission time-out as it stands.
+    pub rto: Duration,
+    /// Congestion window.
+    pub cwnd: u64,
+    /// Slow-start threshold; `u64::MAX` while there is none.
+    pub ssthresh: u64,
+    /// Window that the peer offers.
+    pub send_window: u64,
+    /// Window that we offer.
+    pub receive_window: u64,
+    /// Sent and not acknowledged.
+    pub in_flight: u64,
+    /// Payload of a full segment that we send.
+    pub mss: u16,
+    /// Both ends send timestamps.
+    pub timestamps: bool,
+    /// Shifts of the peer's and of our window fields.
+    pub window_shifts: (u8, u8),
+    /// Lost data is being sent again.
+    pub recovering: bool,
+}
+
+impl Connection {
+    /// A snapshot.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        Info {
+            state: self.state,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(),
+            cwnd: self.control.window(),
+            ssthresh: self.control.ssthresh(),
+            send_window: self.snd.wnd,
+            receive_window: self.rcv.window(),
+            in_flight: self.snd.in_flight(),
+            mss: self.mss(),
+            timestamps: self.timestamps.is_some(),
+            window_shifts: (self.negotiated.send_shift, self.negotiated.receive_shift),
+            recovering: self.recovery.is_active(),
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! SEGMENT ARRIVES (RFC 9293 §3.10.7.4).
+
+use core::time::Duration;
+
+use super::{Connection, State};
+use crate::event::{ConnectionError, Events};
+use crate::segment::{Flags, Segment};
+use crate::time_wait::TimeWaitOutcome;
+
+/// Which bytes of a segment's payload to put where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Bytes at the payload's beginning to leave out.
+    pub skip: u32,
+    /// Bytes to take after them.
+    pub len: u32,
+    /// Stream offset of the first byte taken. Between [`Connection::consumed_offset`] and the end
+    /// of the receive buffer; may be ahead of what can be read.
+    pub offset: u64,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// The payload bytes to take, if any.
+    pub placement: Option<Placement>,
+    /// What has changed.
+    pub events: Events,
+}
+
+impl Received {
+    pub(super) fn event(events: Events) -> Self {
+        Self {
+            placement: None,
+            events,
+        }
+    }
+}
+
+impl Connection {
+    /// A segment for this connection has arrived. If [`Received::placement`] says so, its payload
+    /// must be copied (or linked) into the receive buffer before the next
+    /// [`Connection::consume`].
+    ///
+    /// In CLOSED, nothing happens: the caller answers with [`reset_for`](crate::reset_for).
+    pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> Received {
+        self.counters.segs_in += u64::from(segment.segments.max(1));
+        match self.state {
+            State::Closed => Received::default(),
+            State::SynSent => self.on_segment_syn_sent(now, segment),
+            State::TimeWait => Received::event(self.on_segment_time_wait(now, segment)),
+            _ => self.on_segment_synchronized(now, segment),
+        }
+    }
+
+    fn on_segment_synchronized(&mut self, now: Duration, segment: &Segment) -> Received {
+        let mut segment = *segment;
+        let Some(mut seq) = self.rcv.position(segment.seq) else {
+            return self.unacceptable(now, &segment);
+        };
+        if self.is_crossing_syn_ack(&segment, seq) {
+            segment.flags -= Flags::SYN;
+            segment.seq += 1;
+            seq = 1;
+        }
+        // RFC 7323 §5.3, R1: PAWS comes before the sequence check, and does not hold for RST.
+        if let Some(state) = self.timestamps
+            && !segment.has(Flags::RST)
+        {
+            match segment.options.timestamps {
+                Some(option) if state.is_old(now, option.value) => {
+                    return self.unacceptable(now, &segment);
+                }
+                Some(_) => {}
+                // §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently
+                // drop the segment."
+                None => {
+                    self.counters.unacceptable += 1;
+                    return Received::default();
+                }
+            }
+        }
+        // First: check the sequence number.
+        if !self.is_acceptable(&segment, seq) {
+            return self.unacceptable(now, &segment);
+        }
+        // Second: check the RST bit.
+        if segment.has(Flags::RST) {
+            return Received::event(self.on_reset(now, seq));
+        }
+        // Fourth: check the SYN bit. RFC 5961 §4.2: "TCP MUST send an ACK ... to the remote peer",
+        // in every synchronised state; and in SYN-RECEIVED after an active open alike.
+        if segment.has(Flags::SYN) {
+            self.challenge(now);
+            return Received::default();
+        }
+        // Fifth: check the ACK field. "If the ACK bit is off, drop the segment".
+        if !segment.has(Flags::ACK) {
+            return Received::default();
+        }
+        let Some(ack) = self.acceptable_ack(&segment) else {
+            return self.unacceptable_ack(now, &segment);
+        };
+        if let (Some(state), Some(option)) = (&mut self.timestamps, segment.options.timestamps)
+            && seq <= self.rcv.acked
+        {
+            // RFC 7323 §4.3 (2).
+            state.update(now, option.value);
+        }
+        let mut events = Events::empty();
+        if self.state == State::SynReceived {
+            self.snd.wl1 = seq;
+            events |= self.enter_established();
+        }
+        events |= self.acknowledge(now, &segment, seq, ack);
+        events |= self.after_acknowledgement(now);
+        // Sixth (the urgent pointer): not yet. Seventh and eighth: text and FIN.
+        let mut received = self.take_text(now, &segment, seq);
+        received.events |= events;
+        received
+    }
+
+    /// A SYN-ACK that answers our SYN-ACK in a simultaneous open lies before RCV.NXT and would not be
+    /// acceptable, though RFC 9293 §3.5 (figure 8) has it end the handshake. As Linux, it counts as
+    /// the ACK in it.
+    fn is_crossing_syn_ack(&self, segment: &Segment, seq: u64) -> bool {
+        self.state == State::SynReceived
+            && segment.has(Flags::SYN | Flags::ACK)
+            && !segment.has(Flags::RST)
+            && seq == 0
+            && self.rcv.nxt == 1
+    }
+
+    /// The four cases of RFC 9293 §3.10.7.4, table 6. To a closed window, "special allowance should
+    /// be made to accept valid ACKs" at RCV.NXT; `take_text` takes nothing then.
+    fn is_acceptable(&self, segment: &Segment, seq: u64) -> bool {
+        let (nxt, window) = (self.rcv.nxt, self.rcv.window());
+        if seq == nxt {
+            return true;
+        }
+        let in_window = |position: u64| nxt <= position && position < nxt + window;
+        let len = u64::from(segment.len());
+        in_window(seq) || (len > 0 && in_window(seq + len - 1))
+    }
+
+    /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply (unless
+    /// the RST bit is set)". Only a segment with data always gets one: others may come from a loop of
+    /// ACKs or from an attacker.
+    fn unacceptable(&mut self, now: Duration, segment: &Segment) -> Received {
+        self.counters.unacceptable += 1;
+        if !segment.has(Flags::RST) {
+            if segment.payload_len > 0 && !segment.has(Flags::SYN) {
+                self.ack.on_disorder(self.config.quick_acks);
+            } else if self.throttle.allow(now) {
+                self.ack.now = true;
+            }
+        }
+        Received::default()
+    }
+
+    /// RFC 5961 §3.2 (and RFC 9293 §3.10.7.4, second): only a RST exactly at RCV.NXT resets.
+    fn on_reset(&mut self, now: Duration, seq: u64) -> Events {
+        if seq != self.rcv.nxt {
+            self.challenge(now);
+            return Events::empty();
+        }
+        match self.state {
+            // Both ends have sent their FIN, nothing is lost: "enter the CLOSED state".
+            State::Closing | State::LastAck => {
+                self.enter_closed();
+                Events::CLOSED
+            }
+            State::SynReceived => self.fail(ConnectionError::Refused),
+            _ if self.released => {
+                self.enter_closed();
+                Events::CLOSED
+            }
+            _ => self.fail(ConnectionError::Reset),
+        }
+    }
+
+    /// A challenge ACK, if the throttle lets it go (RFC 5961 §7).
+    fn challenge(&mut self, now: Duration) {
+        if self.throttle.allow(now) {
+            self.counters.challenge_acks += 1;
+            self.ack.now = true;
+        }
+    }
+
+    /// The position of an acknowledgement that may be processed. RFC 5961 §5.2: "((SND.UNA -
+    /// MAX.SND.WND) <= SEG.ACK <= SND.NXT)"; in SYN-RECEIVED it must be of our SYN.
+    fn acceptable_ack(&self, segment: &Segment) -> Option<u64> {
+        let ack = self.snd.position(segment.ack)?;
+        let oldest = if self.state == State::SynReceived {
+            1
+        } else {
+            self.snd.una.saturating_sub(self.snd.max_wnd)
+        };
+        (oldest <= ack && ack <= self.snd.max).then_some(ack)
+    }
+
+    fn unacceptable_ack(&mut self, now: Duration, segment: &Segment) -> Received {
+        self.counters.unacceptable += 1;
+        if self.state == State::SynReceived {
+            // "If the segment acknowledgment is not acceptable, form a reset segment
+            // <SEQ=SEG.ACK><CTL=RST> and send it".
+            self.reset = Some(segment.ack);
+        } else {
+            // RFC 5961 §5.2: "All incoming segments whose ACK value doesn't satisfy the above
+            // condition MUST be discarded and an ACK sent back."
+            self.challenge(now);
+        }
+        Received::default()
+    }
+
+    /// Seventh and eighth: the text and the FIN of a segment whose first payload byte is at
+    /// position `start`.
+    pub(super) fn take_text(&mut self, now: Duration, segment: &Segment, start: u64) -> Received {
+        let mut received = Received::default();
+        let len = u64::from(segment.payload_len);
+        // CLOSE-WAIT and later: "This should not occur since a FIN has been received from the remote
+        // side. Ignore the segment text."
+        if !self.state.can_receive() || (len == 0 && !segment.has(Flags::FIN)) {
+            return received;
+        }
+        let end = start + len;
+        if self.released && end > self.rcv.nxt && len > 0 {
+            // RFC 1122 §4.2.2.13: data after close is lost, and the peer must hear of it.
+            self.reset = Some(self.snd.acceptable_seq());
+            self.enter_closed();
+            received.events |= Events::CLOSED;
+            return received;
+        }
+        // The part within the window, and before a FIN that is already known.
+        let right = self.rcv.adv.min(self.rcv.fin.unwrap_or(u64::MAX));
+        let (first, last) = (start.max(self.rcv.nxt), end.min(right));
+        if segment.has(Flags::FIN) && end <= right && self.rcv.fin.is_none() {
+            self.rcv.fin = Some(end);
+        }
+        if first < last {
+            self.place(now, segment, start, first..last, &mut received);
+        } else if len > 0 {
+            // RFC 5681 §4.2: what was there already, or has no room, is acknowledged at once.
+            self.ack.on_disorder(self.config.quick_acks);
+        }
+        if self.rcv.fin == Some(self.rcv.nxt) {
+            received.events |= self.on_fin(now);
+        } else if segment.has(Flags::FIN) {
+            self.ack.on_disorder(self.config.quick_acks);
+        }
+        received
+    }
+
+    /// Takes the positions `range` of a payload that begins at `start`.
+    fn place(
+        &mut self,
+        now: Duration,
+        segment: &Segment,
+        start: u64,
+        range: core::ops::Range<u64>,
+        received: &mut Received,
+    ) {
+        let (first, last) = (range.start, range.end);
+        if first > self.rcv.nxt {
+            self.counters.out_of_order += 1;
+            // RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an
+            // out-of-order segment arrives."
+            self.ack.on_disorder(self.config.quick_acks);
+            if !self.rcv.assembler.insert(range) {
+                return;
+            }
+        } else {
+            let fills_gap = !self.rcv.assembler.is_empty();
+            self.rcv.nxt = self.rcv.assembler.advance(last);
+            received.events |= Events::READABLE;
+            if fills_gap {
+                // RFC 5681 §4.2: at once "when it receives a data segment that fills in all or part
+                // of a gap in the sequence space".
+                self.ack.now = true;
+            }
+            self.ack.on_data(
+                now,
+                self.rcv.nxt - self.rcv.acked,
+                segment.wire_payload(),
+                self.config.mss,
+                self.config.delayed_ack,
+            );
+        }
+        // Both are at most the payload's length.
+        #[expect(clippy::cast_possible_truncation)]
+        let (skip, len) = ((first - start) as u32, (last - first) as u32);
+        self.counters.bytes_in += u64::from(len);
+        received.placement = Some(Placement {
+            skip,
+            len,
+            offset: first - 1,
+        });
+    }
+
+    /// Eighth: the FIN is next. "advance RCV.NXT over the FIN, and send an acknowledgment".
+    fn on_fin(&mut self, now: Duration) -> Events {
+        self.rcv.nxt += 1;
+        self.ack.now = true;
+        let mut events = Events::FIN_RECEIVED | Events::READABLE;
+        match self.state {
+            State::Established => self.state = State::CloseWait,
+            // Had our FIN been acknowledged, the state were FIN-WAIT-2 by now.
+            State::FinWait1 => self.state = State::Closing,
+            State::FinWait2 => events |= self.enter_time_wait(now),
+            _ => {}
+        }
+        events
+    }
+
+    /// TIME-WAIT while the program still holds the connection: as the small record would do it,
+    /// except that a SYN cannot take the connection over.
+    fn on_segment_time_wait(&mut self, now: Duration, segment: &Segment) -> Events {
+        let Some(mut record) = self.time_wait() else {
+            return Events::empty();
+        };
+        match record.on_segment(now, segment) {
+            TimeWaitOutcome::Acknowledge(_) | TimeWaitOutcome::Reuse(_) => {
+                self.timers.arm_end(record.expires());
+                self.ack.now = true;
+            }
+            TimeWaitOutcome::Closed => {
+                self.enter_closed();
+                return Events::CLOSED;
+            }
+            TimeWaitOutcome::Ignore => {}
+        }
+        Events::empty()
+    }
+}

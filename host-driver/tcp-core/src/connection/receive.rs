@@ -1,0 +1,176 @@
+//! The receive half of a connection: RFC 9293 §3.3.1's RCV variables and the window we offer.
+
+use crate::assembler::Assembler;
+use crate::seq::SeqNumber;
+
+/// Receive sequence space. Positions count from IRS: the peer's SYN is 0, the byte of stream offset
+/// `o` is `o + 1`, the FIN follows the last byte.
+#[derive(Clone, Debug)]
+pub(super) struct ReceiveSpace {
+    pub(super) irs: SeqNumber,
+    /// RCV.NXT.
+    pub(super) nxt: u64,
+    /// One past the highest position that we ever offered.
+    pub(super) adv: u64,
+    /// Last.ACK.sent (RFC 7323 §4.3): the position up to which we have acknowledged.
+    pub(super) acked: u64,
+    /// Stream bytes that the program has read.
+    pub(super) consumed: u64,
+    /// Size of the receive buffer.
+    pub(super) buffer: u64,
+    /// Rcv.Wind.Shift.
+    pub(super) shift: u8,
+    /// Where the peer's FIN is, once it has come; maybe ahead of RCV.NXT.
+    pub(super) fin: Option<u64>,
+    /// What has arrived ahead of RCV.NXT.
+    pub(super) assembler: Assembler,
+}
+
+impl ReceiveSpace {
+    pub(super) fn new(buffer: u32) -> Self {
+        Self {
+            irs: SeqNumber(0),
+            nxt: 0,
+            adv: 0,
+            acked: 0,
+            consumed: 0,
+            buffer: u64::from(buffer),
+            shift: 0,
+            fin: None,
+            assembler: Assembler::default(),
+        }
+    }
+
+    /// The peer's SYN came; our own SYN offers, or has offered, `window` bytes.
+    pub(super) fn synchronize(&mut self, irs: SeqNumber, window: u16, shift: u8) {
+        self.irs = irs;
+        self.nxt = 1;
+        self.acked = 1;
+        self.adv = 1 + u64::from(window);
+        self.shift = shift;
+    }
+
+    /// The wire number of a position.
+    #[expect(clippy::cast_possible_truncation)]
+    pub(super) fn seq(&self, position: u64) -> SeqNumber {
+        self.irs + position as u32
+    }
+
+    /// The position of a sequence number: the nearest to RCV.NXT; `None` for one before the SYN.
+    pub(super) fn position(&self, seq: SeqNumber) -> Option<u64> {
+        seq.unwrap_near(self.seq(self.nxt), self.nxt)
+    }
+
+    /// RCV.WND: what is still open of the window that we offered.
+    pub(super) const fn window(&self) -> u64 {
+        self.adv.saturating_sub(self.nxt)
+    }
+
+    /// The peer's FIN came and everything before it too.
+    pub(super) fn finished(&self) -> bool {
+        self.fin.is_some_and(|fin| self.nxt > fin)
+    }
+
+    /// Stream bytes that can be read or have been: in order, without a gap.
+    pub(super) fn readable_offset(&self) -> u64 {
+        let end = self.nxt.saturating_sub(1);
+        end - u64::from(self.finished())
+    }
+
+    /// One past the last position that the buffer has room for.
+    const fn limit(&self) -> u64 {
+        1 + self.consumed + self.buffer
+    }
+
+    /// The window field for a segment sent now. Moves `adv`.
+    pub(super) fn window_field(&mut self, mss: u16) -> u16 {
+        let limit = self.limit();
+        // RFC 9293 §3.8.6.2.2, MUST-39: the right edge moves by min(buffer / 2, MSS) or not at all.
+        let step = (self.buffer / 2).min(u64::from(mss)).max(1);
+        let right = if limit.saturating_sub(self.adv) >= step {
+            limit
+        } else {
+            self.adv
+        };
+        let mut field = right.saturating_sub(self.nxt) >> self.shift;
+        // Rounding down would take back what was offered (RFC 9293 §3.8.6, SHLD-14: do not shrink
+        // the window); round up where the buffer allows it, else RFC 7323 §2.4 holds: the shrinking
+        // is less than the scale's granularity, and `adv` stays what is accepted.
+        if self.nxt + (field << self.shift) < self.adv
+            && self.nxt + ((field + 1) << self.shift) <= limit
+        {
+            field += 1;
+        }
+        let field = u16::try_from(field).unwrap_or(u16::MAX);
+        self.adv = self.adv.max(self.nxt + (u64::from(field) << self.shift));
+        field
+    }
+
+    /// Whether the reader has made so much room that the peer should hear of it at once.
+    pub(super) fn wants_update(&self, mss: u16) -> bool {
+        let gain = self.limit().saturating_sub(self.adv);
+        let mss = u64::from(mss);
+        // RFC 9293 §3.8.6.2.2, MUST-39: min(buffer / 2, MSS) at least.
+        if gain < (self.buffer / 2).min(mss).max(1) {
+            return false;
+        }
+        // A peer that cannot send a whole segment hears of it at once; one that still can, when two
+        // segments and a quarter of the buffer are free (as FreeBSD does), for ACKs of data carry
+        // the window anyway.
+        self.window() < mss
+            || 2 * gain >= self.buffer
+            || (gain >= 2 * mss && 4 * gain >= self.buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn space(buffer: u32, shift: u8) -> ReceiveSpace {
+        let mut space = ReceiveSpace::new(buffer);
+        space.synchronize(SeqNumber(u32::MAX), 1000, shift);
+        space
+    }
+
+    #[test]
+    fn the_right_edge_moves_by_a_segment_or_not_at_all() {
+        let mut space = space(10_000, 0);
+        assert_eq!(space.window_field(1000), 10_000);
+        space.nxt += 10_000;
+        assert_eq!(space.window_field(1000), 0);
+        space.consumed = 999;
+        assert_eq!(space.window_field(1000), 0);
+        assert!(!space.wants_update(1000));
+        space.consumed = 1000;
+        assert!(space.wants_update(1000));
+        assert_eq!(space.window_field(1000), 1000);
+    }
+
+    #[test]
+    fn half_of_a_small_buffer_is_enough() {
+        let mut space = space(600, 0);
+        space.adv = 1;
+        space.nxt = 601;
+        space.adv = 601;
+        space.consumed = 299;
+        assert!(!space.wants_update(1460));
+        space.consumed = 300;
+        assert!(space.wants_update(1460));
+        assert_eq!(space.window_field(1460), 300);
+    }
+
+    #[test]
+    fn scaling_does_not_take_back_what_was_offered() {
+        let mut space = space(1 << 20, 5);
+        let mut edge = 0;
+        // Not to the end of the buffer, where there is no room to round up.
+        while space.nxt < (1 << 20) - 4096 {
+            let field = space.window_field(1460);
+            let right = space.nxt + (u64::from(field) << 5);
+            assert!(right >= edge.min(1 + (1 << 20) - 31), "{right} < {edge}");
+            edge = right;
+            space.nxt += 777;
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The send half of a connection: RFC 9293 §3.3.1's SND variables.
+
+use core::time::Duration;
+
+use crate::seq::SeqNumber;
+
+/// Send sequence space. Positions are sequence numbers unwrapped to 64 bits and counted from ISS:
+/// the SYN is 0, the byte of stream offset `o` is `o + 1`, the FIN follows the last byte.
+#[derive(Clone, Debug)]
+pub(super) struct SendSpace {
+    pub(super) iss: SeqNumber,
+    /// SND.UNA.
+    pub(super) una: u64,
+    /// Next position to send. Equal to `max`, except after a time-out: then what lies between is
+    /// being sent again.
+    pub(super) nxt: u64,
+    /// SND.NXT as the RFC means it: one past the highest position ever sent.
+    pub(super) max: u64,
+    /// SND.WND in bytes, scaled.
+    pub(super) wnd: u64,
+    /// Largest SND.WND so far (RFC 9293 §3.8.6.2.1: Max(SND.WND)).
+    pub(super) max_wnd: u64,
+    /// SND.WL1, as a position of the receive space.
+    pub(super) wl1: u64,
+    /// SND.WL2.
+    pub(super) wl2: u64,
+    /// Stream bytes that the program has written.
+    pub(super) written: u64,
+    /// The program has closed its side: a FIN follows the last byte.
+    pub(super) fin: bool,
+    /// One past the last segment sent that was smaller than the MSS (Minshall's SND.SML).
+    pub(super) small_end: u64,
+    /// When a segment with data was last sent.
+    pub(super) last_sent: Duration,
+    /// The segment whose round trip is being timed: the position that acknowledges it, and when it
+    /// was sent.
+    pub(super) timed: Option<(u64, Duration)>,
+    /// Data up to here was sent while the congestion window held more back.
+    pub(super) limited_until: u64,
+}
+
+impl SendSpace {
+    pub(super) fn new(iss: SeqNumber) -> Self {
+        Self {
+            iss,
+            una: 0,
+            nxt: 0,
+            max: 0,
+            wnd: 0,
+            max_wnd: 0,
+            wl1: 0,
+            wl2: 0,
+            written: 0,
+            fin: false,
+            small_end: 0,
+            last_sent: Duration::ZERO,
+            timed: None,
+            limited_until: 0,
+        }
+    }
+
+    /// The wire number of a position.
+    #[expect(clippy::cast_possible_truncation)]
+    pub(super) fn seq(&self, position: u64) -> SeqNumber {
+        self.iss + position as u32
+    }
+
+    /// The position of an acknowledgement: the nearest to SND.UNA.
+    pub(super) fn position(&self, ack: SeqNumber) -> Option<u64> {
+        ack.unwrap_near(self.seq(self.una), self.una)
+    }
+
+    /// One past the last byte written: where the FIN is.
+    pub(super) const fn data_end(&self) -> u64 {
+        self.written + 1
+    }
+
+    /// Whether our FIN is acknowledged.
+    pub(super) const fn fin_acked(&self) -> bool {
+        self.fin && self.una > self.data_end()
+    }
+
+    /// Whether data or a FIN waits to be sent (or sent again).
+    pub(super) const fn has_unsent(&self) -> bool {
+        self.nxt < self.data_end() + self.fin as u64
+    }
+
+    /// FlightSize (RFC 5681 §2): after a time-out, what was sent since.
+    pub(super) const fn in_flight(&self) -> u64 {
+        self.nxt - self.una
+    }
+
+    /// Stream bytes that are acknowledged.
+    pub(super) fn acked_offset(&self) -> u64 {
+        self.una.saturating_sub(1).min(self.written)
+    }
+
+    /// The number for a segment that carries nothing: SND.NXT, but never beyond a window that the
+    /// peer has shrunk, where it would not be acceptable.
+    pub(super) fn acceptable_seq(&self) -> SeqNumber {
+        self.seq(self.max.min(self.una + self.wnd).max(self.una))
+    }
+}

@@ -1,0 +1,87 @@
+//! A segment in SYN-SENT (RFC 9293 §3.10.7.3).
+
+use core::time::Duration;
+
+use super::input::Received;
+use super::{Connection, State};
+use crate::congestion::Control;
+use crate::event::{ConnectionError, Events};
+use crate::negotiate::{Negotiated, initial_window};
+use crate::segment::{Flags, Segment};
+use crate::timestamps::TimestampState;
+
+impl Connection {
+    pub(super) fn on_segment_syn_sent(&mut self, now: Duration, segment: &Segment) -> Received {
+        // First: check the ACK bit.
+        let mut acknowledged = false;
+        if segment.has(Flags::ACK) {
+            // "If SEG.ACK =< ISS or SEG.ACK > SND.NXT, send a reset (unless the RST bit is set)".
+            // The SYN is all that was sent.
+            acknowledged = self.snd.max > 0 && self.snd.position(segment.ack) == Some(1);
+            if !acknowledged {
+                if !segment.has(Flags::RST) {
+                    // "<SEQ=SEG.ACK><CTL=RST>"
+                    self.reset = Some(segment.ack);
+                }
+                return Received::default();
+            }
+        }
+        // Second: check the RST bit. RFC 5961 §3.2: "the RST is acceptable if the ACK field
+        // acknowledges the SYN".
+        if segment.has(Flags::RST) {
+            if acknowledged {
+                return Received::event(self.fail(ConnectionError::Refused));
+            }
+            return Received::default();
+        }
+        // Fourth: check the SYN bit.
+        if !segment.has(Flags::SYN) {
+            return Received::default();
+        }
+        self.negotiate(now, segment);
+        let window = self.config.initial_window_field();
+        self.rcv
+            .synchronize(segment.seq, window, self.negotiated.receive_shift);
+        // RFC 7323 §2.2: the window field of a SYN is never scaled.
+        self.snd.wnd = u64::from(segment.window);
+        self.snd.max_wnd = self.snd.wnd;
+        self.snd.wl2 = u64::from(acknowledged);
+        if !acknowledged {
+            // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment": a simultaneous open.
+            self.state = State::SynReceived;
+            self.snd.nxt = 0;
+            self.snd.timed = None;
+            return Received::default();
+        }
+        // Like any ACK, without the window in it, which is set already.
+        self.acknowledge_new(now, segment, 1);
+        let events = self.enter_established();
+        self.ack.now = true;
+        // "If there are other controls or text in the segment, then continue processing at the
+        // sixth step".
+        let mut received = self.take_text(now, segment, 1);
+        received.events |= events;
+        received
+    }
+
+    /// Settles what the options of both SYNs settle.
+    fn negotiate(&mut self, now: Duration, segment: &Segment) {
+        self.negotiated = Negotiated::new(&self.config, &segment.options);
+        if let (true, Some(option)) = (self.negotiated.timestamps, segment.options.timestamps) {
+            let state = TimestampState::new(now, self.timestamp_offset, option.value);
+            self.timestamps = Some(state);
+        }
+        let window = initial_window(&self.config, self.mss());
+        self.control = Control::new(self.config.congestion, window);
+    }
+
+    /// ESTABLISHED, or where a close that waited for it leads.
+    pub(super) fn enter_established(&mut self) -> Events {
+        self.state = if self.snd.fin {
+            State::FinWait1
+        } else {
+            State::Established
+        };
+        Events::ESTABLISHED | Events::WRITABLE
+    }
+}

@@ -1,0 +1,30 @@
+//! Counters of a connection.
+
+/// What a connection has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Wire segments received (coalesced ones counted singly).
+    pub segs_in: u64,
+    /// Wire segments sent, retransmissions included.
+    pub segs_out: u64,
+    /// Payload bytes taken into the receive buffer.
+    pub bytes_in: u64,
+    /// Payload bytes sent, retransmissions included.
+    pub bytes_out: u64,
+    /// Wire segments sent again.
+    pub retransmitted: u32,
+    /// Fast retransmits: recoveries entered on duplicate ACKs.
+    pub fast_retransmits: u32,
+    /// Expiries of the retransmission timer.
+    pub timeouts: u32,
+    /// Duplicate ACKs received.
+    pub duplicate_acks: u32,
+    /// Window probes sent.
+    pub probes: u32,
+    /// Segments with data beyond RCV.NXT.
+    pub out_of_order: u32,
+    /// Segments that the window or PAWS turned away.
+    pub unacceptable: u32,
+    /// Challenge ACKs sent (RFC 5961).
+    pub challenge_acks: u32,
+}

@@ -1,0 +1,111 @@
+//! What two ends agree on by the options of their SYNs.
+
+use crate::config::Config;
+use crate::options::{Options, TIMESTAMPS_PADDED_LEN};
+
+/// The outcome of the options of both SYNs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    /// Largest segment to send, options not yet taken off.
+    pub(crate) send_mss: u16,
+    /// Both ends scale their windows.
+    pub(crate) scaling: bool,
+    /// Snd.Wind.Shift: how the peer's window fields are to be shifted.
+    pub(crate) send_shift: u8,
+    /// Rcv.Wind.Shift: how our window fields are shifted.
+    pub(crate) receive_shift: u8,
+    /// Both ends send timestamps.
+    pub(crate) timestamps: bool,
+}
+
+impl Negotiated {
+    /// From our settings and the options of the peer's SYN.
+    pub(crate) fn new(config: &Config, peer: &Options) -> Self {
+        // RFC 9293 §3.7.1, MUST-15: without the option, the default; MUST-16: no more than told.
+        // An absurdly small MSS would make a header of every byte: the floor is the 48 bytes of
+        // Linux's tcp_min_snd_mss, less its header.
+        let told = peer.mss.unwrap_or(config.default_peer_mss);
+        let send_mss = told.min(config.mss).max(MIN_SEND_MSS);
+        // RFC 7323 §2.2: scaling is on only if both SYNs have the option.
+        let (scaling, send_shift, receive_shift) = match peer.window_scale {
+            // RFC 7323 §2.3: a shift above 14 "MUST use 14".
+            Some(shift) if config.window_scaling => (true, shift.min(14), config.window_shift()),
+            _ => (false, 0, 0),
+        };
+        Self {
+            send_mss,
+            scaling,
+            send_shift,
+            receive_shift,
+            timestamps: config.timestamps && peer.timestamps.is_some(),
+        }
+    }
+
+    /// Eff.snd.MSS: what a data segment may carry (RFC 9293 §3.7.1: less the options in it).
+    pub(crate) fn payload_mss(&self) -> u16 {
+        let options = if self.timestamps {
+            TIMESTAMPS_PADDED_LEN
+        } else {
+            0
+        };
+        self.send_mss.saturating_sub(options).max(1)
+    }
+}
+
+/// Least MSS that is believed: room for the timestamps and some data.
+const MIN_SEND_MSS: u16 = 28;
+
+/// Initial congestion window in bytes for segments of `mss` bytes (RFC 6928 §2:
+/// min(10*MSS, max(2*MSS, 14600)), with the 10 from the settings).
+pub(crate) fn initial_window(config: &Config, mss: u16) -> u64 {
+    let mss = u64::from(mss);
+    let segments = u64::from(config.initial_window.max(1));
+    (segments * mss).min((2 * mss).max(segments * 1460))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_options_the_defaults_hold() {
+        let negotiated = Negotiated::new(&Config::default(), &Options::default());
+        assert_eq!(negotiated.payload_mss(), 536);
+        assert_eq!((negotiated.send_shift, negotiated.receive_shift), (0, 0));
+        assert!(!negotiated.timestamps);
+        let v6 = Negotiated::new(&Config::ipv6(1500), &Options::default());
+        assert_eq!(v6.payload_mss(), 1220);
+    }
+
+    #[test]
+    fn a_shift_above_14_counts_as_14() {
+        let options = Options {
+            window_scale: Some(200),
+            ..Options::default()
+        };
+        let negotiated = Negotiated::new(&Config::default(), &options);
+        assert_eq!(negotiated.send_shift, 14);
+    }
+
+    #[test]
+    fn the_smaller_mss_wins_and_a_tiny_one_is_not_believed() {
+        let with = |mss| {
+            let options = Options {
+                mss: Some(mss),
+                ..Options::default()
+            };
+            Negotiated::new(&Config::default(), &options).payload_mss()
+        };
+        assert_eq!(with(9000), 1460);
+        assert_eq!(with(1200), 1200);
+        assert_eq!(with(0), MIN_SEND_MSS);
+    }
+
+    #[test]
+    fn the_initial_window_is_that_of_rfc_6928() {
+        let config = Config::default();
+        assert_eq!(initial_window(&config, 1460), 14_600);
+        assert_eq!(initial_window(&config, 536), 5360);
+        assert_eq!(initial_window(&config, 8960), 17_920);
+    }
+}

@@ -1,0 +1,185 @@
+//! TCP options: reading those of a segment and writing ours, in Linux's order.
+
+use crate::parse::ParseError;
+
+const END: u8 = 0;
+const NOP: u8 = 1;
+const MSS: u8 = 2;
+const WINDOW_SCALE: u8 = 3;
+const SACK_PERMITTED: u8 = 4;
+const TIMESTAMPS: u8 = 8;
+
+/// Bytes that the timestamps option takes in every segment, padded to whole words
+/// (RFC 7323 appendix A).
+pub(crate) const TIMESTAMPS_PADDED_LEN: u16 = 12;
+
+/// The timestamps option (RFC 7323 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timestamps {
+    /// TSval.
+    pub value: u32,
+    /// TSecr; meaningful with ACK only.
+    pub echo: u32,
+}
+
+/// The options of a segment, in or out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Maximum segment size (RFC 9293 §3.7.1); SYN only.
+    pub mss: Option<u16>,
+    /// Window scale shift (RFC 7323 §2), as on the wire: may exceed 14; SYN only.
+    pub window_scale: Option<u8>,
+    /// SACK permitted (RFC 2018 §2); SYN only. Read, but not offered while there is no SACK.
+    pub sack_permitted: bool,
+    /// Timestamps (RFC 7323 §3).
+    pub timestamps: Option<Timestamps>,
+}
+
+impl Options {
+    /// Reads the option bytes of a header. Unknown options are skipped by their length
+    /// (RFC 9293 §3.1, MUST-6).
+    ///
+    /// # Errors
+    /// An option that is cut off, or whose length cannot be (RFC 9293 §3.1, MUST-7).
+    pub fn parse(mut bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut options = Self::default();
+        while let Some((&kind, rest)) = bytes.split_first() {
+            if kind == END {
+                break;
+            }
+            if kind == NOP {
+                bytes = rest;
+                continue;
+            }
+            let Some(&len) = rest.first() else {
+                return Err(ParseError::OptionTruncated { kind });
+            };
+            let len = usize::from(len);
+            if len < 2 {
+                return Err(ParseError::OptionLength { kind, len });
+            }
+            let Some((option, rest)) = bytes.split_at_checked(len) else {
+                return Err(ParseError::OptionTruncated { kind });
+            };
+            options.take(kind, &option[2..])?;
+            bytes = rest;
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, kind: u8, value: &[u8]) -> Result<(), ParseError> {
+        let wrong = ParseError::OptionLength {
+            kind,
+            len: value.len() + 2,
+        };
+        match kind {
+            MSS => self.mss = Some(u16::from_be_bytes(value.try_into().map_err(|_| wrong)?)),
+            WINDOW_SCALE => {
+                let [shift] = value else { return Err(wrong) };
+                self.window_scale = Some(*shift);
+            }
+            SACK_PERMITTED => {
+                if !value.is_empty() {
+                    return Err(wrong);
+                }
+                self.sack_permitted = true;
+            }
+            TIMESTAMPS => {
+                let [v0, v1, v2, v3, e0, e1, e2, e3] = *value else {
+                    return Err(wrong);
+                };
+                self.timestamps = Some(Timestamps {
+                    value: u32::from_be_bytes([v0, v1, v2, v3]),
+                    echo: u32::from_be_bytes([e0, e1, e2, e3]),
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The option bytes, a multiple of four, in the order that Linux sends:
+    /// `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where `sackOK` would be), `nop,nop,TS` else.
+    pub(crate) fn to_bytes(self) -> arrayvec::ArrayVec<u8, 40> {
+        let mut bytes = arrayvec::ArrayVec::new();
+        if let Some(mss) = self.mss {
+            let [high, low] = mss.to_be_bytes();
+            bytes.extend([MSS, 4, high, low]);
+        }
+        match (self.sack_permitted, self.timestamps.is_some()) {
+            (true, true) => bytes.extend([SACK_PERMITTED, 2]),
+            (true, false) => bytes.extend([NOP, NOP, SACK_PERMITTED, 2]),
+            (false, true) => bytes.extend([NOP, NOP]),
+            (false, false) => {}
+        }
+        if let Some(timestamps) = self.timestamps {
+            bytes.extend([TIMESTAMPS, 10]);
+            bytes.extend(timestamps.value.to_be_bytes());
+            bytes.extend(timestamps.echo.to_be_bytes());
+        }
+        if let Some(shift) = self.window_scale {
+            bytes.extend([NOP, WINDOW_SCALE, 3, shift]);
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_options_of_a_linux_syn_are_read() {
+        let bytes = [
+            2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 7, 0, 0, 0, 0, 1, 3, 3, 7,
+        ];
+        let options = Options::parse(&bytes).unwrap();
+        assert_eq!(
+            options,
+            Options {
+                mss: Some(1460),
+                window_scale: Some(7),
+                sack_permitted: true,
+                timestamps: Some(Timestamps { value: 7, echo: 0 }),
+            }
+        );
+        assert_eq!(options.to_bytes().as_slice(), bytes);
+    }
+
+    #[test]
+    fn an_unknown_option_is_skipped_by_its_length() {
+        let options = Options::parse(&[254, 6, 1, 2, 3, 4, 2, 4, 2, 24, 0, 99]).unwrap();
+        assert_eq!(options.mss, Some(536));
+    }
+
+    #[test]
+    fn each_malformed_option_is_an_error_that_names_it() {
+        for (bytes, error) in [
+            (&[2u8][..], ParseError::OptionTruncated { kind: 2 }),
+            (&[2, 4, 5], ParseError::OptionTruncated { kind: 2 }),
+            (
+                &[2, 0, 5, 180],
+                ParseError::OptionLength { kind: 2, len: 0 },
+            ),
+            (&[99, 1], ParseError::OptionLength { kind: 99, len: 1 }),
+            (&[2, 3, 5], ParseError::OptionLength { kind: 2, len: 3 }),
+            (&[3, 2], ParseError::OptionLength { kind: 3, len: 2 }),
+            (&[4, 3, 0], ParseError::OptionLength { kind: 4, len: 3 }),
+            (&[8, 4, 0, 0], ParseError::OptionLength { kind: 8, len: 4 }),
+        ] {
+            assert_eq!(Options::parse(bytes), Err(error), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn without_sack_two_nops_stand_before_the_timestamps() {
+        let options = Options {
+            timestamps: Some(Timestamps { value: 1, echo: 2 }),
+            ..Options::default()
+        };
+        assert_eq!(
+            options.to_bytes().as_slice(),
+            [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! The timestamps of one connection: our clock, TS.Recent and PAWS (RFC 7323).
+
+use core::time::Duration;
+
+use crate::options::Timestamps;
+
+/// RFC 7323 §5.5: TS.Recent is invalid after 24 days without an update.
+const VALIDITY: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// Echoes older than this measure nothing.
+const MAX_ECHO_AGE: u32 = 10 * 60 * 1000;
+
+/// State of the option in a connection that uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimestampState {
+    /// Added to the clock.
+    pub(crate) offset: u32,
+    /// TS.Recent.
+    recent: u32,
+    /// When TS.Recent was set.
+    recent_at: Duration,
+}
+
+/// TSval at `now`: milliseconds, as Linux (RFC 7323 §5.4: between 1 ms and 1 s a tick).
+#[expect(clippy::cast_possible_truncation)]
+pub(crate) fn clock(now: Duration, offset: u32) -> u32 {
+    (now.as_millis() as u32).wrapping_add(offset)
+}
+
+impl TimestampState {
+    pub(crate) fn new(now: Duration, offset: u32, recent: u32) -> Self {
+        Self {
+            offset,
+            recent,
+            recent_at: now,
+        }
+    }
+
+    /// The option for a segment sent at `now`.
+    pub(crate) fn option(&self, now: Duration) -> Timestamps {
+        Timestamps {
+            value: clock(now, self.offset),
+            echo: self.recent,
+        }
+    }
+
+    /// RFC 7323 §5.3, R1: "SEG.TSval < TS.Recent" on a valid TS.Recent.
+    pub(crate) fn is_old(&self, now: Duration, value: u32) -> bool {
+        value.wrapping_sub(self.recent).cast_signed() < 0
+            && now.saturating_sub(self.recent_at) < VALIDITY
+    }
+
+    /// Whether `value` is later than TS.Recent (RFC 6191 §2 asks it of a SYN in TIME-WAIT).
+    pub(crate) fn is_newer(&self, value: u32) -> bool {
+        value.wrapping_sub(self.recent).cast_signed() > 0
+    }
+
+    /// RFC 7323 §4.3 (2): an acceptable segment that spans Last.ACK.sent sets TS.Recent.
+    pub(crate) fn update(&mut self, now: Duration, value: u32) {
+        if !self.is_old(now, value) {
+            self.recent = value;
+            self.recent_at = now;
+        }
+    }
+
+    /// RFC 7323 §4.1: the round-trip time that an echo measures, to the millisecond. `None` for an
+    /// echo that cannot be of a segment of ours.
+    pub(crate) fn round_trip(&self, now: Duration, echo: u32) -> Option<Duration> {
+        let age = clock(now, self.offset).wrapping_sub(echo);
+        (age <= MAX_ECHO_AGE).then(|| Duration::from_millis(u64::from(age)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_is_modulo_two_to_the_32_and_expires_after_24_days() {
+        let state = TimestampState::new(Duration::ZERO, 0, 5);
+        assert!(state.is_old(Duration::ZERO, 4));
+        assert!(state.is_old(Duration::ZERO, u32::MAX));
+        assert!(!state.is_old(Duration::ZERO, 5));
+        assert!(!state.is_old(VALIDITY, 4));
+    }
+
+    #[test]
+    fn an_echo_from_the_future_measures_nothing() {
+        let state = TimestampState::new(Duration::ZERO, 1000, 0);
+        let now = Duration::from_millis(50);
+        assert_eq!(state.round_trip(now, 1020), Some(Duration::from_millis(30)));
+        assert_eq!(state.round_trip(now, 1051), None);
+    }
+}
