@@ -112,3 +112,22 @@ fn layout_encoder_sample() {
         })
         .assert_all_outputs_moved();
 }
+
+#[test]
+fn dual_clock_bram() {
+    Lockstep::new("dual_clock_bram_64x5", memory::dual_clock_bram_64x5())
+        .clock("wclock", 4_000, |dut, level| dut.wclock.next = level.into())
+        .clock("rclock", 6_400, |dut, level| dut.rclock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            if step.rises(0) {
+                dut.waddr.next = step.rng.random_range(0..32_u64).into();
+                dut.wdata.next = step.rng.random::<u64>().into();
+                dut.wen.next = step.rng.random();
+            }
+            if step.rises(1) {
+                dut.raddr.next = step.rng.random_range(0..32_u64).into();
+                dut.ren.next = step.rng.random();
+            }
+        })
+        .assert_all_outputs_moved();
+}

@@ -1,6 +1,7 @@
 //! Memories: block RAM and small FIFOs.
 
 pub mod bram;
+pub mod dual_clock_bram;
 pub mod sync_fifo;
 
 use rust_hdl_core::prelude::Bits;
@@ -14,4 +15,6 @@ crate::catalogue! {
     sync_fifo_24x4: sync_fifo::SyncFifo<Bits<24>, 4> = sync_fifo::SyncFifo::default();
     /// A FIFO in block RAM.
     sync_fifo_72x6: sync_fifo::SyncFifo<Bits<72>, 6> = sync_fifo::SyncFifo::default();
+    /// The memory of the stream FIFOs.
+    dual_clock_bram_64x5: dual_clock_bram::DualClockBram<Bits<64>, 5> = dual_clock_bram::DualClockBram::default();
 }

@@ -18,6 +18,15 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// Always.
+    #[must_use]
+    pub fn steady() -> Self {
+        Self {
+            of_16: 16,
+            left: u32::MAX,
+        }
+    }
+
     /// Whether it happens in this cycle.
     pub fn now(&mut self, rng: &mut impl Rng) -> bool {
         if self.left == 0 {
@@ -26,7 +35,7 @@ impl Pace {
                 .unwrap_or(&16);
             self.left = rng.random_range(16..200);
         }
-        self.left -= 1;
+        self.left -= u32::from(self.left != u32::MAX);
         rng.random_ratio(self.of_16, 16)
     }
 }
@@ -67,6 +76,15 @@ pub struct StreamSource {
 }
 
 impl StreamSource {
+    /// A source that never pauses.
+    #[must_use]
+    pub fn steady() -> Self {
+        Self {
+            pace: Pace::steady(),
+            ..Self::default()
+        }
+    }
+
     /// Queues a frame.
     pub fn push(&mut self, frame: Vec<u8>) {
         self.queue.push_back(frame);
@@ -142,6 +160,15 @@ pub struct StreamSink {
 }
 
 impl StreamSink {
+    /// A sink that never stalls.
+    #[must_use]
+    pub fn steady() -> Self {
+        Self {
+            pace: Pace::steady(),
+            ..Self::default()
+        }
+    }
+
     /// Sets `tready` for this step, with random stalls. A reset drops the frame begun.
     pub fn drive(&mut self, m: &mut AxisSource, step: &mut Step) {
         if step.in_reset() {
