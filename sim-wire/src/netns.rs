@@ -1,11 +1,15 @@
 //! Network namespaces: a Linux of its own at the other end of a TAP.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::privileges::Unavailable;
 use crate::tap::Tap;
@@ -157,6 +161,20 @@ impl Netns {
         command
     }
 
+    /// Moves the calling thread into the namespace for good: sockets it opens from now on, and threads it starts, belong there.
+    ///
+    /// # Errors
+    /// If the namespace cannot be entered.
+    pub fn enter_thread(&self) -> Result<(), Unavailable> {
+        let failed = |source| Unavailable::Enter {
+            namespace: self.name.clone(),
+            source,
+        };
+        let namespace = File::open(Path::new(RUN_NETNS).join(&self.name)).map_err(failed)?;
+        move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+            .map_err(|e| failed(e.into()))
+    }
+
     /// Runs `ip` on the namespace.
     ///
     /// # Errors
@@ -242,4 +260,26 @@ fn run(command: &mut Command) -> Result<(), Unavailable> {
         status: output.status,
         said,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_ip_is_told_with_the_package_to_install() {
+        let error = run(&mut Command::new("/nonexistent/ip")).unwrap_err();
+        assert!(error.to_string().contains("install iproute2"), "{error}");
+    }
+
+    #[test]
+    fn a_failed_command_is_quoted_with_its_words() {
+        let error = run(Command::new("sh").args(["-c", "echo no such device >&2; exit 3"]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("sh -c") && error.contains("no such device") && error.contains('3'),
+            "{error}"
+        );
+    }
 }

@@ -57,6 +57,16 @@ pub enum Unavailable {
         /// Its standard error.
         said: String,
     },
+    /// The namespace cannot be entered.
+    #[error(
+        "cannot enter the network namespace {namespace} ({source}): this needs CAP_SYS_ADMIN; run as root (`sudo`)"
+    )]
+    Enter {
+        /// Its name.
+        namespace: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// A command could not be started.
     #[error("cannot run `{command}`: {source}")]
     Spawn {
