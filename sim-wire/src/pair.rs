@@ -132,8 +132,6 @@ impl Wire for PairEnd {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -185,37 +183,5 @@ mod tests {
             assert!(b.receive(due).is_some());
         }
         assert_eq!(a.pool().allocated(), 1);
-    }
-
-    proptest! {
-        #[test]
-        fn frames_keep_their_order_and_the_line_its_rate(
-            sends in prop::collection::vec((0u64..3_000_000, 1usize..2000), 1..100),
-        ) {
-            let config = LineConfig::default();
-            let (mut a, mut b) = pair(config);
-            let mut now = Picos::ZERO;
-            for (i, &(gap, len)) in sends.iter().enumerate() {
-                now += Picos(gap);
-                let mut frame = a.pool().take();
-                frame.bytes_mut().resize(len.max(60), 0);
-                frame[..8].copy_from_slice(&(i as u64).to_be_bytes());
-                a.transmit(now, frame);
-            }
-            let mut last: Option<(Picos, usize)> = None;
-            for (i, &(_, len)) in sends.iter().enumerate() {
-                let due = b.next_event().unwrap();
-                let frame = b.receive(due).unwrap();
-                prop_assert_eq!(&frame[..8], (i as u64).to_be_bytes());
-                prop_assert_eq!(frame.len(), len.max(60));
-                if let Some((before, _)) = last {
-                    // Ends of frames are at least this frame's own slot apart.
-                    prop_assert!(due - before >= config.slot(frame.len()));
-                }
-                last = Some((due, frame.len()));
-            }
-            prop_assert_eq!(b.stats().rx_frames, sends.len() as u64);
-            prop_assert_eq!(b.stats().in_flight, 0);
-        }
     }
 }

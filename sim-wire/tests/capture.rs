@@ -194,6 +194,24 @@ fn faults_in_both_directions_are_commented_and_lost_frames_kept() {
 }
 
 #[test]
+fn frames_are_in_order_of_time_though_some_wait_in_the_line() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let capture = Capture::create(file.path(), Epoch::Virtual).unwrap();
+    let (a, b) = pair(LineConfig::default());
+    let mut a = capture.attach("nic0", Rate::GBPS_10, a);
+    let mut b = capture.attach("nic1", Rate::GBPS_10, b);
+    for n in 0..5 {
+        let frame = numbered(a.pool(), n, 1514);
+        a.transmit(Picos::ZERO, frame);
+    }
+    assert_eq!(drain(&mut a, &mut b).len(), 5);
+    capture.finish().unwrap();
+    let parsed = parse(&fs::read(file.path()).unwrap());
+    assert_eq!(parsed.packets.len(), 10);
+    assert!(parsed.packets.is_sorted_by_key(|p| p.nanos));
+}
+
+#[test]
 fn a_limit_stops_the_file_and_not_the_counting() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let capture = Capture::create(file.path(), Epoch::Virtual)

@@ -90,13 +90,14 @@ impl<W: Wire> FaultInjector<W> {
         &self.inner
     }
 
-    /// Passes on the frames to transmit that are due.
+    /// Passes on the frames to transmit that are due; gives what became of the first one.
     fn release(&mut self, now: Picos) -> Option<Sent> {
-        let mut last = None;
+        let mut first = None;
         while let Some((at, frame)) = self.tx.pop(now) {
-            last = Some(self.inner.transmit(at, frame));
+            let sent = self.inner.transmit(at, frame);
+            first.get_or_insert(sent);
         }
-        last
+        first
     }
 }
 
@@ -104,6 +105,7 @@ impl<W: Wire> Wire for FaultInjector<W> {
     fn transmit(&mut self, now: Picos, frame: Frame) -> Sent {
         self.release(now);
         let (faults, _lost) = self.tx.admit(now, frame);
+        // This frame goes first: its copy and the frames it overtakes follow it.
         match self.release(now) {
             Some(sent) => Sent {
                 start: sent.start,

@@ -296,15 +296,20 @@ impl Stage {
         }
         self.follow_script(index, frame, &mut fate);
 
-        fate.faults.lost = fate.drop;
+        if fate.drop {
+            // What else would have happened to it did not.
+            fate.faults = Faults {
+                lost: true,
+                ..Faults::default()
+            };
+            return fate;
+        }
         fate.faults.duplicated = fate.duplicate;
         fate.faults.held = fate.hold.is_some();
-        if !fate.drop {
-            self.counts.corrupted += u64::from(fate.faults.corrupted);
-            self.counts.truncated += u64::from(fate.faults.truncated);
-            self.counts.held += u64::from(fate.faults.held);
-            self.counts.delayed += u64::from(fate.faults.delayed);
-        }
+        self.counts.corrupted += u64::from(fate.faults.corrupted);
+        self.counts.truncated += u64::from(fate.faults.truncated);
+        self.counts.held += u64::from(fate.faults.held);
+        self.counts.delayed += u64::from(fate.faults.delayed);
         fate
     }
 
