@@ -453,3 +453,51 @@ fn missing_privileges_are_told_with_cause_and_remedy() {
         assert!(error.to_string().contains("sudo"), "{error}");
     }
 }
+
+/// Runs the test `name` of this file again in a process of its own, as `prepare` sets it up. `CHILD` tells it that it is the
+/// one.
+fn again(name: &str, prepare: impl FnOnce(&Path) -> Command) {
+    let output = prepare(&std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{output:?}"
+    );
+}
+
+const CHILD: &str = "LONGSHORE_TEST_CHILD";
+
+#[test]
+fn a_missing_ip_is_told_when_the_path_has_none() {
+    if std::env::var_os(CHILD).is_none() {
+        return again("a_missing_ip_is_told_when_the_path_has_none", |test| {
+            let mut command = Command::new(test);
+            command.env("PATH", "/nonexistent");
+            command
+        });
+    }
+    let error = probe().unwrap_err();
+    assert!(matches!(error, Unavailable::NoIproute), "{error:?}");
+}
+
+#[test]
+fn a_missing_tap_driver_is_told_with_the_remedy() {
+    if std::env::var_os(CHILD).is_none() {
+        if probe_or_skip("missing driver") {
+            again("a_missing_tap_driver_is_told_with_the_remedy", |test| {
+                let mut command = Command::new("unshare");
+                let hide = r#"mount -t tmpfs none /dev/net && exec "$@""#;
+                command.args(["--mount", "sh", "-c", hide, "sh"]).arg(test);
+                command
+            });
+        }
+        return;
+    }
+    let error = Tap::create().err().unwrap();
+    assert!(matches!(error, Unavailable::NoTun), "{error:?}");
+    assert!(error.to_string().contains("modprobe tun"), "{error}");
+}

@@ -6,10 +6,12 @@
 
 mod config;
 mod injector;
+mod parse;
 mod stage;
 
 pub use config::{Action, BadFaultConfig, FaultConfig, Hold, Script};
 pub use injector::FaultInjector;
+pub use parse::BadText;
 pub use stage::FaultCounts;
 
 use std::fmt;
