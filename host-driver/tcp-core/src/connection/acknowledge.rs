@@ -102,6 +102,7 @@ impl Connection {
             None => {
                 if let (Some(state), Some(option)) = (self.timestamps, segment.options.timestamps)
                     && let Some(round_trip) = state.round_trip(now, option.echo)
+                    && self.recovery.is_measurable(now, round_trip)
                 {
                     self.rtt.sample(round_trip);
                 }

@@ -1,6 +1,8 @@
 //! Loss recovery without SACK: fast retransmit and NewReno's fast recovery (RFC 5681 §3.2, RFC 6582),
 //! limited transmit (RFC 3042), and what follows a time-out.
 
+use core::time::Duration;
+
 /// Duplicate ACKs that mean a loss (RFC 5681 §3.2).
 const DUP_THRESH: u32 = 3;
 
@@ -41,6 +43,8 @@ pub(super) struct Recovery {
     /// RFC 6582's "recover": an ACK must reach it to end recovery, and duplicates of an ACK below it
     /// begin none. One past the highest position sent when it was set.
     recover: u64,
+    /// When the retransmission timer last expired.
+    timeout_at: Duration,
     /// What fast recovery adds to cwnd for segments that have left the network.
     inflation: i64,
     /// The segment at SND.UNA is to be sent again.
@@ -50,6 +54,13 @@ pub(super) struct Recovery {
 impl Recovery {
     pub(super) fn is_active(&self) -> bool {
         self.phase != Phase::Open
+    }
+
+    /// Whether an echoed timestamp may measure a round trip of `round_trip`. After a time-out only if
+    /// the echo is of a segment sent since: when an ACK was lost, its repetition echoes the first
+    /// transmission, and would measure the time-out.
+    pub(super) fn is_measurable(&self, now: Duration, round_trip: Duration) -> bool {
+        self.phase != Phase::AfterTimeout || self.timeout_at + round_trip <= now
     }
 
     /// What may be in flight beyond (or must stay below) cwnd.
@@ -124,9 +135,10 @@ impl Recovery {
 
     /// The retransmission timer expired with everything below `max` sent. RFC 6582 §4: "recover" is
     /// set, so that what is sent again and was not lost does not look like a loss.
-    pub(super) fn on_timeout(&mut self, max: u64) {
+    pub(super) fn on_timeout(&mut self, now: Duration, max: u64) {
         *self = Self {
             phase: Phase::AfterTimeout,
+            timeout_at: now,
             recover: max,
             ..Self::default()
         };

@@ -111,7 +111,7 @@ impl Connection {
             let in_flight = self.snd.in_flight();
             let mss = self.mss();
             self.control.on_timeout(now, in_flight, mss, first);
-            self.recovery.on_timeout(self.snd.max);
+            self.recovery.on_timeout(now, self.snd.max);
         }
         self.timers.retries += 1;
         // §5.4: "Retransmit the earliest segment that has not been acknowledged", and what follows

@@ -1,0 +1,104 @@
+//! A link that delays, loses, duplicates and reorders.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// What a link does to packets, each with its probability.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// One-way delay.
+    pub delay: Duration,
+    /// Bits a second; 0: no limit.
+    pub rate: u64,
+    /// Packets that wait for the rate at most; more are lost. 0: no limit.
+    pub queue: usize,
+    /// Lost.
+    pub loss: f64,
+    /// A bit is flipped, which a checksum catches: lost as well, but after the link's rate.
+    pub corruption: f64,
+    /// Delivered twice.
+    pub duplication: f64,
+    /// Held back by up to four delays, so that later ones overtake.
+    pub reordering: f64,
+}
+
+/// One direction.
+#[derive(Debug)]
+pub struct Link {
+    /// What it does; may be changed at any time.
+    pub faults: Faults,
+    random: ChaCha8Rng,
+    /// By time of arrival, then in order of sending.
+    in_flight: BTreeMap<(Duration, u64), Vec<u8>>,
+    sent: u64,
+    busy_until: Duration,
+    /// Packets that were lost, corrupted ones counted.
+    pub lost: u64,
+}
+
+impl Link {
+    /// A link whose faults follow from `seed`.
+    #[must_use]
+    pub fn new(faults: Faults, seed: u64) -> Self {
+        Self {
+            faults,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            in_flight: BTreeMap::new(),
+            sent: 0,
+            busy_until: Duration::ZERO,
+            lost: 0,
+        }
+    }
+
+    /// Sends a packet at `now`.
+    pub fn send(&mut self, now: Duration, packet: Vec<u8>) {
+        let faults = self.faults;
+        if self.random.random_bool(faults.loss) {
+            self.lost += 1;
+            return;
+        }
+        let mut at = now;
+        let bits = packet.len() as u64 * 8;
+        if let Some(nanos) = (bits * 1_000_000_000).checked_div(faults.rate) {
+            let time = Duration::from_nanos(nanos);
+            let start = self.busy_until.max(now);
+            if faults.queue > 0
+                && (start - now) > time * u32::try_from(faults.queue).unwrap_or(u32::MAX)
+            {
+                self.lost += 1;
+                return;
+            }
+            self.busy_until = start + time;
+            at = self.busy_until;
+        }
+        if self.random.random_bool(faults.corruption) {
+            self.lost += 1;
+            return;
+        }
+        let copies = 1 + u32::from(self.random.random_bool(faults.duplication));
+        for _ in 0..copies {
+            let mut arrival = at + faults.delay;
+            if self.random.random_bool(faults.reordering) {
+                let extra = faults.delay.max(Duration::from_micros(1)) * 4;
+                arrival += extra.mul_f64(self.random.random_range(0.0..1.0));
+            }
+            self.in_flight.insert((arrival, self.sent), packet.clone());
+            self.sent += 1;
+        }
+    }
+
+    /// When the next packet arrives.
+    #[must_use]
+    pub fn next_arrival(&self) -> Option<Duration> {
+        self.in_flight.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The next packet that has arrived by `now`.
+    pub fn receive(&mut self, now: Duration) -> Option<Vec<u8>> {
+        let first = self.in_flight.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+}
