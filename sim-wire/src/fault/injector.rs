@@ -5,7 +5,8 @@ use std::fmt;
 use std::os::fd::BorrowedFd;
 
 use super::config::{BadFaultConfig, FaultConfig, Script};
-use super::stage::{FaultCounts, Stage};
+use super::counts::FaultCounts;
+use super::stage::Stage;
 use crate::frame::{Frame, FramePool};
 use crate::seed::Seed;
 use crate::time::Picos;

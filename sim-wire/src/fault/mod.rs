@@ -5,14 +5,15 @@
 //! seed gives the same fate to the same frame, and changing one rate does not reshuffle the others.
 
 mod config;
+mod counts;
 mod injector;
 mod parse;
 mod stage;
 
 pub use config::{Action, BadFaultConfig, FaultConfig, Hold, Script};
+pub use counts::FaultCounts;
 pub use injector::FaultInjector;
 pub use parse::BadText;
-pub use stage::FaultCounts;
 
 use std::fmt;
 
