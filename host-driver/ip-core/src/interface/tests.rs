@@ -1,0 +1,247 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::icmp::IcmpErrorKind;
+use crate::parse::{Verdicts, parse};
+use crate::template::Path;
+
+const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa]);
+const B: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xb]);
+
+fn interface(mac: MacAddr, v4: &str, v6: &str) -> Interface {
+    let config = Config::new(mac)
+        .with_address(v4.parse().unwrap())
+        .with_address(v6.parse().unwrap());
+    Interface::new(Arc::new(config)).unwrap()
+}
+
+fn pair() -> (Interface, Interface) {
+    (
+        interface(A, "192.0.2.1/24", "2001:db8::1/64"),
+        interface(B, "192.0.2.2/24", "2001:db8::2/64"),
+    )
+}
+
+fn give(now: Duration, to: &mut Interface, frame: &[u8]) -> Result<(), Discard> {
+    to.on_packet(now, &parse(frame, Verdicts::default())?)
+}
+
+/// Carries frames both ways until nobody has any; what neither takes is an error.
+fn carry(now: Duration, a: &mut Interface, b: &mut Interface) {
+    loop {
+        let mut idle = true;
+        while let Some(frame) = a.poll_transmit() {
+            give(now, b, &frame).unwrap();
+            idle = false;
+        }
+        while let Some(frame) = b.poll_transmit() {
+            give(now, a, &frame).unwrap();
+            idle = false;
+        }
+        if idle {
+            return;
+        }
+    }
+}
+
+fn addr(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn both_families_resolve_and_whoever_was_asked_knows_the_asker() {
+    let now = Duration::from_secs(1);
+    for (near, far) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
+        let (mut a, mut b) = pair();
+        assert_eq!(a.resolve(now, addr(far), false), Resolution::Pending);
+        carry(now, &mut a, &mut b);
+        assert_eq!(a.poll_notice(), Some(Notice::Resolved(addr(far))));
+        assert!(matches!(
+            a.resolve(now, addr(far), false),
+            Resolution::Ready { mac: B, .. }
+        ));
+        assert!(matches!(
+            b.resolve(now, addr(near), false),
+            Resolution::Ready { mac: A, .. }
+        ));
+        assert_eq!(b.poll_transmit(), None);
+    }
+}
+
+#[test]
+fn a_frame_waits_for_its_neighbour_and_goes_out_with_the_right_destination() {
+    let now = Duration::ZERO;
+    let (mut a, mut b) = pair();
+    a.send(now, addr("192.0.2.2"), vec![0; 60]);
+    let question = a.poll_transmit().unwrap();
+    assert_eq!(a.poll_transmit(), None);
+    give(now, &mut b, &question).unwrap();
+    give(now, &mut a, &b.poll_transmit().unwrap()).unwrap();
+    assert_eq!(a.poll_transmit().unwrap()[..6], B.0);
+}
+
+#[test]
+fn nobody_there_is_told_after_three_questions_and_no_route_at_once() {
+    let (mut a, _) = pair();
+    assert_eq!(
+        a.resolve(Duration::ZERO, addr("192.0.2.77"), false),
+        Resolution::Pending
+    );
+    let mut questions = 0;
+    while let Some(at) = a.next_timeout() {
+        a.on_timeout(at);
+        while a.poll_transmit().is_some() {
+            questions += 1;
+        }
+    }
+    assert_eq!(questions, 3);
+    assert_eq!(a.poll_notice(), Some(Notice::Lost(addr("192.0.2.77"))));
+    assert_eq!(
+        a.resolve(Duration::ZERO, addr("8.8.8.8"), false),
+        Resolution::NoRoute
+    );
+}
+
+#[test]
+fn an_echo_request_is_answered_with_its_own_data() {
+    let (mut a, _) = pair();
+    let mut frame = Vec::new();
+    let builder = etherparse::PacketBuilder::ethernet2(B.0, A.0);
+    let request = builder
+        .ipv4([192, 0, 2, 2], [192, 0, 2, 1], 64)
+        .icmpv4_echo_request(7, 9);
+    request.write(&mut frame, b"data").unwrap();
+    give(Duration::ZERO, &mut a, &frame).unwrap();
+    let reply = a.poll_transmit().unwrap();
+    let packet = parse(&reply, Verdicts::default()).unwrap();
+    assert_eq!((packet.source_mac, packet.destination_mac), (A, B));
+    let Content::Ip(ip) = packet.content else {
+        panic!("IP");
+    };
+    assert_eq!(ip.payload[0], 0);
+    assert_eq!(&ip.payload[4..], b"\0\x07\0\x09data");
+
+    let mut frame = Vec::new();
+    let builder = etherparse::PacketBuilder::ethernet2(B.0, A.0);
+    let (b6, a6) = ("2001:db8::2", "2001:db8::1");
+    let octets = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
+    let request = builder
+        .ipv6(octets(b6), octets(a6), 64)
+        .icmpv6_echo_request(7, 9);
+    request.write(&mut frame, b"data").unwrap();
+    give(Duration::ZERO, &mut a, &frame).unwrap();
+    let reply = a.poll_transmit().unwrap();
+    let Content::Ip(ip) = parse(&reply, Verdicts::default()).unwrap().content else {
+        panic!("IP");
+    };
+    assert_eq!((ip.payload[0], &ip.payload[8..]), (129, &b"data"[..]));
+}
+
+#[test]
+fn icmp_errors_come_up_with_the_quoted_tuple() {
+    let (mut a, _) = pair();
+    let path = Path {
+        local: addr("192.0.2.1"),
+        remote: addr("198.51.100.9"),
+        source_mac: A,
+        destination_mac: B,
+        hop_limit: 64,
+        traffic_class: 0,
+    };
+    let tcp = etherparse::TcpHeader::new(1111, 80, 0xdead_beef, 0).to_bytes();
+    let sent = path
+        .header(IpNumber::TCP, 0, &tcp, 1000)
+        .into_frame(&[0; 8]);
+    let kinds = [
+        (3, IcmpErrorKind::PortUnreachable),
+        (1, IcmpErrorKind::HostUnreachable),
+        (4, IcmpErrorKind::PacketTooBig { mtu: 1300 }),
+    ];
+    for (code, kind) in kinds {
+        let icmp = etherparse::Icmpv4Type::Unknown {
+            type_u8: 3,
+            code_u8: code,
+            bytes5to8: [0, 0, 0x05, 0x14],
+        };
+        let router = [192, 0, 2, 254];
+        let frame = frame::icmpv4(
+            (B, A),
+            router.into(),
+            [192, 0, 2, 1].into(),
+            icmp,
+            &sent[14..42],
+        );
+        give(Duration::ZERO, &mut a, &frame.unwrap()).unwrap();
+        let Some(Notice::Icmp(error)) = a.poll_notice() else {
+            panic!("an error was sent");
+        };
+        assert_eq!(error.kind, kind);
+        assert_eq!(error.quoted.local, "192.0.2.1:1111".parse().unwrap());
+        assert_eq!(error.quoted.remote, "198.51.100.9:80".parse().unwrap());
+        assert_eq!(error.quoted.sequence, Some(0xdead_beef));
+        assert_eq!(error.reporter, IpAddr::from(router));
+    }
+}
+
+#[test]
+fn forged_neighbour_discovery_is_refused() {
+    let (mut a, _) = pair();
+    let (own, asker) = (
+        "2001:db8::1".parse().unwrap(),
+        "2001:db8::2".parse().unwrap(),
+    );
+    let body = {
+        let frame = ndp::solicitation(B, asker, own, None).unwrap();
+        frame[14 + 40 + 8..].to_vec()
+    };
+    let kind = Icmpv6Type::NeighborSolicitation;
+    let routed = frame::icmpv6((B, A), asker, own, 64, kind, &body).unwrap();
+    assert_eq!(
+        give(Duration::ZERO, &mut a, &routed),
+        Err(Discard::Neighbour)
+    );
+    let good = frame::icmpv6((B, A), asker, own, 255, kind, &body).unwrap();
+    assert_eq!(give(Duration::ZERO, &mut a, &good), Ok(()));
+}
+
+#[test]
+fn answers_are_bounded() {
+    let (mut a, _) = pair();
+    let question = arp::request(B, [192, 0, 2, 2].into(), [192, 0, 2, 1].into(), None);
+    let refused = (0..1000)
+        .filter(|_| give(Duration::ZERO, &mut a, &question) == Err(Discard::AnswersFull))
+        .count();
+    assert_eq!(refused, 1000 - OUTBOUND_MAX);
+}
+
+proptest! {
+    #[test]
+    fn no_frame_panics_the_interface(
+        mut frame in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..150),
+            Just(ndp::solicitation(B, "2001:db8::2".parse().unwrap(), "2001:db8::1".parse().unwrap(), None).unwrap()),
+            Just(arp::request(B, [192, 0, 2, 2].into(), [192, 0, 2, 1].into(), None)),
+        ],
+        cut in 0usize..150, at in 0usize..100, value: u8,
+    ) {
+        let (mut a, _) = pair();
+        frame.truncate(cut);
+        if let Some(byte) = frame.get_mut(at) {
+            *byte = value;
+        }
+        let _ = give(Duration::ZERO, &mut a, &frame);
+        // Past the checksum too.
+        if let Ok(ethernet) = etherparse::Ethernet2Slice::from_slice_without_fcs(&frame) {
+            let ip = IpPacket {
+                source: addr("2001:db8::2"),
+                destination: addr("2001:db8::1"),
+                hop_limit: 255,
+                traffic_class: 0,
+                protocol: IpNumber::IPV6_ICMP,
+                payload: ethernet.payload_slice().get(40..).unwrap_or_default(),
+            };
+            let packet = Packet { source_mac: B, destination_mac: A, content: Content::Ip(ip) };
+            let _ = a.on_packet(Duration::ZERO, &packet);
+        }
+    }
+}
