@@ -1,1 +1,22 @@
 //! DMA memory, chunks and IOVAs.
+//!
+//! - [`DmaRegion`]: page-aligned memory that a device may reach; every access is a copy or an atomic,
+//!   because the device may touch the memory at the same time
+//! - [`HostMemory`] and [`IovaTable`]: how a simulated device reaches memory by bus address
+//! - [`IovaAllocator`]: which bus address a region gets
+//!
+//! An *IOVA* is the address that a device puts on the bus; the IOMMU (or [`IovaTable`]) turns it into
+//! memory.
+#![deny(unsafe_code)]
+
+mod host;
+mod iova;
+#[allow(
+    unsafe_code,
+    reason = "raw access to shared memory is this module's purpose"
+)]
+mod memory;
+
+pub use host::{DmaFault, FaultCause, HostMemory, IovaTable, MapError};
+pub use iova::{IovaAllocator, IovaExhausted};
+pub use memory::{DmaRegion, OutOfRange, PAGE_SIZE};
