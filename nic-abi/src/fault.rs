@@ -42,9 +42,9 @@ codes! {
     Status {
         Ok = 0, "Done.";
         Cancelled = 1, "The flow was deleted with CANCEL; the count says what still went out.";
-        BadHeader = 2, "Header length below 20 B beyond the Ethernet header, above 255 B, or an offset outside of it. Nothing was sent.";
+        BadHeader = 2, "A header too short for what is asked, or an offset odd or outside of it (`tx::check`). Nothing was sent.";
         BadMss = 3, "Segmentation asked for with MSS 0. Nothing was sent.";
-        BadLength = 4, "Frame longer than the limit, or lengths that disagree with the buffers. Nothing was sent.";
+        BadLength = 4, "A frame too long or too short, no payload to segment, or lengths that disagree with the buffers. Nothing was sent.";
         ReadFailed = 5, "A payload read failed. Nothing of the segment at hand was sent.";
         BadFlags = 6, "Flags that exclude each other, or that ask for what no feature block offers. Nothing was sent.";
         Full = 7, "FLOW_ADD: no room; the flow lives on RSS with the same semantics.";

@@ -11,6 +11,7 @@
 //!
 //! Without TSO the frame goes out as it is but for the checksums that the flags ask for.
 
+use crate::fault::Status;
 use crate::field::{Field, Layout};
 use crate::handle::FlowHandle;
 
@@ -156,6 +157,93 @@ pub const fn flags_contradict(d: u128) -> bool {
         || (L4_CSUM.is_set(d) && PARTIAL_CSUM.is_set(d))
         || (L3_CSUM.is_set(d) && IPV6.is_set(d))
         || VLAN_INSERT.is_set(d)
+}
+
+/// The checks that a request must pass, in the order in which the NIC makes them; the first that
+/// fails gives the status of the error completion, and nothing is sent.
+///
+/// `context` is a context descriptor, `buffered` the sum of its buffers' lengths, `frame_limit` the
+/// longest frame that the NIC's buffers hold (register FRAME_LIMIT).
+///
+/// # Errors
+/// - [`Status::BadFlags`]: see [`flags_contradict`].
+/// - [`Status::BadHeader`]: with TSO or a full checksum, unless `header_len ≥ 34`, `l3_offset ≥ 14`,
+///   both offsets are even, `l4_offset ≥ l3_offset + 20` (IPv6: + 40) and the header reaches to the end
+///   of the smallest layer-4 header that is asked for (TCP 20, UDP 8). With a partial checksum, unless
+///   start and offset are even, `14 ≤ csum_start ≤ csum_offset` and `csum_offset + 2 ≤ header_len`.
+/// - [`Status::BadMss`]: TSO with MSS 0.
+/// - [`Status::BadLength`]: the buffers do not add up to `header_len + payload_len`; more than
+///   65,536 B of payload, or none with TSO; a frame shorter than an Ethernet header or longer than `frame_limit`.
+pub const fn check(context: u128, buffered: u32, frame_limit: u32) -> Result<(), Status> {
+    if flags_contradict(context) {
+        return Err(Status::BadFlags);
+    }
+    if !header_fits(context) {
+        return Err(Status::BadHeader);
+    }
+    let (header, payload) = (
+        HEADER_LEN.get(context) as u32,
+        PAYLOAD_LEN.get(context) as u32,
+    );
+    let mut frame = header + payload;
+    if TSO.is_set(context) {
+        let mss = MSS.get(context) as u32;
+        if mss == 0 {
+            return Err(Status::BadMss);
+        }
+        if payload == 0 {
+            return Err(Status::BadLength);
+        }
+        if payload > mss {
+            frame = header + mss;
+        }
+    }
+    if payload > PAYLOAD_MAX
+        || header + payload != buffered
+        || frame < ETHERNET_HEADER
+        || frame > frame_limit
+    {
+        return Err(Status::BadLength);
+    }
+    Ok(())
+}
+
+/// Bytes of an Ethernet header.
+pub const ETHERNET_HEADER: u32 = 14;
+
+const fn header_fits(context: u128) -> bool {
+    let header = HEADER_LEN.get(context) as u32;
+    if PARTIAL_CSUM.is_set(context) {
+        let (start, offset) = (
+            CSUM_START.get(context) as u32,
+            CSUM_OFFSET.get(context) as u32,
+        );
+        if start % 2 != 0
+            || offset % 2 != 0
+            || start < ETHERNET_HEADER
+            || start > offset
+            || offset + 2 > header
+        {
+            return false;
+        }
+    }
+    let l4 = TSO.is_set(context) || L4_CSUM.is_set(context);
+    if !l4 && !L3_CSUM.is_set(context) {
+        return true;
+    }
+    let (l3_offset, l4_offset) = (L3_OFFSET.get(context) as u32, L4_OFFSET.get(context) as u32);
+    let l3_header = if IPV6.is_set(context) { 40 } else { 20 };
+    let l4_header = match (l4, UDP.is_set(context)) {
+        (false, _) => 0,
+        (true, true) => 8,
+        (true, false) => 20,
+    };
+    header >= HEADER_MIN
+        && l3_offset >= ETHERNET_HEADER
+        && l3_offset % 2 == 0
+        && l4_offset % 2 == 0
+        && l4_offset >= l3_offset + l3_header
+        && header >= l4_offset + l4_header
 }
 
 /// A transmit request's context in typed form.
@@ -345,6 +433,107 @@ mod tests {
                     complete: bits[2],
                 },
             )
+    }
+
+    const TCP4: TxContext = TxContext {
+        handle: FlowHandle::NONE,
+        payload_len: 3_000,
+        buffers: 2,
+        l3_offset: 14,
+        l4_offset: 34,
+        header_len: 54,
+        ipv6: false,
+        l3_checksum: true,
+        l4_checksum: L4Checksum::Tcp,
+        tso: Some(Tso {
+            mss: 1_460,
+            ip_id_fixed: false,
+            cwr_all: false,
+        }),
+        vlan: None,
+        complete: true,
+    };
+
+    #[test]
+    fn each_check_gives_its_status() {
+        let check = |c: TxContext, buffered| super::check(c.encode(), buffered, 1_514);
+        assert_eq!(check(TCP4, 3_054), Ok(()));
+        assert_eq!(check(TCP4, 3_053), Err(Status::BadLength));
+        assert_eq!(
+            check(
+                TxContext {
+                    header_len: 53,
+                    ..TCP4
+                },
+                3_053
+            ),
+            Err(Status::BadHeader)
+        );
+        assert_eq!(
+            check(
+                TxContext {
+                    l4_offset: 32,
+                    ..TCP4
+                },
+                3_054
+            ),
+            Err(Status::BadHeader)
+        );
+        assert_eq!(
+            check(TxContext { ipv6: true, ..TCP4 }, 3_054),
+            Err(Status::BadFlags)
+        );
+        assert_eq!(
+            check(
+                TxContext {
+                    payload_len: 0,
+                    ..TCP4
+                },
+                54
+            ),
+            Err(Status::BadLength)
+        );
+        assert_eq!(
+            check(TxContext { tso: None, ..TCP4 }, 3_054),
+            Err(Status::BadLength)
+        );
+        let mss = |mss| {
+            Some(Tso {
+                mss,
+                ip_id_fixed: false,
+                cwr_all: false,
+            })
+        };
+        assert_eq!(
+            check(
+                TxContext {
+                    tso: mss(0),
+                    ..TCP4
+                },
+                3_054
+            ),
+            Err(Status::BadMss)
+        );
+        assert_eq!(
+            check(
+                TxContext {
+                    tso: mss(1_461),
+                    ..TCP4
+                },
+                3_054
+            ),
+            Err(Status::BadLength)
+        );
+        let partial = |start, offset| TxContext {
+            tso: None,
+            l3_checksum: false,
+            payload_len: 10,
+            l4_checksum: L4Checksum::Partial { start, offset },
+            ..TCP4
+        };
+        assert_eq!(check(partial(34, 50), 64), Ok(()));
+        assert_eq!(check(partial(35, 50), 64), Err(Status::BadHeader));
+        assert_eq!(check(partial(34, 54), 64), Err(Status::BadHeader));
     }
 
     proptest! {
