@@ -156,7 +156,12 @@ impl Connection {
             .max(mss)
             .saturating_sub(in_flight);
         let whole = |len: u64| len - len % mss;
-        let batch = whole(u64::from(self.config.max_transmit)).max(mss);
+        let largest = u64::from(self.config.max_transmit);
+        let batch = if queued <= largest {
+            queued
+        } else {
+            whole(largest).max(mss)
+        };
         let allowed = window.min(congestion).min(batch);
         if queued > allowed {
             if congestion < window && congestion < queued {

@@ -54,8 +54,8 @@ impl Connection {
             return Received::default();
         }
         // Like any ACK, without the window in it, which is set already.
-        self.acknowledge_new(now, segment, 1);
         let events = self.enter_established();
+        self.acknowledge_new(now, segment, 1);
         self.ack.now = true;
         // "If there are other controls or text in the segment, then continue processing at the
         // sixth step".
@@ -77,6 +77,9 @@ impl Connection {
 
     /// ESTABLISHED, or where a close that waited for it leads.
     pub(super) fn enter_established(&mut self) -> Events {
+        if self.timers.retries > 0 {
+            self.rtt.syn_was_retransmitted();
+        }
         self.state = if self.snd.fin {
             State::FinWait1
         } else {

@@ -104,9 +104,7 @@ impl Connection {
             return self.fail(ConnectionError::TimedOut);
         }
         self.counters.timeouts += 1;
-        if handshake {
-            self.rtt.syn_was_retransmitted();
-        } else {
+        if !handshake {
             let first = self.timers.retries == 0;
             let in_flight = self.snd.in_flight();
             let mss = self.mss();

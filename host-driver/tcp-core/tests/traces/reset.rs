@@ -1,0 +1,110 @@
+//! RSTs and SYNs to a connection that is up (RFC 5961).
+
+use tcp_core::{ConnectionError, Events, State};
+
+use crate::script::{Script, ms, plain};
+
+#[test]
+fn an_exact_reset_ends_the_connection_and_is_told_once() {
+    let mut tcp = Script::established(&plain());
+    tcp.recv(". 1:101(100) ack 1");
+    let events = tcp.recv("R 101:101(0)").events;
+    assert_eq!(events, Events::ERROR | Events::CLOSED);
+    assert_eq!(tcp.tcp.state(), State::Closed);
+    assert_eq!(tcp.tcp.take_error(), Some(ConnectionError::Reset));
+    assert_eq!(tcp.tcp.take_error(), None);
+    assert_eq!(tcp.tcp.next_timeout(), None);
+    tcp.expect(&[]);
+}
+
+#[test]
+fn a_reset_elsewhere_in_the_window_is_challenged() {
+    let mut tcp = Script::established(&plain());
+    tcp.recv("R 2:2(0)");
+    tcp.expect(&[". 1:1(0) ack 1"]);
+    assert_eq!(tcp.tcp.state(), State::Established);
+    assert_eq!(tcp.tcp.counters().challenge_acks, 1);
+}
+
+#[test]
+fn a_reset_outside_the_window_is_dropped() {
+    let mut tcp = Script::established(&plain());
+    for line in ["R 0:0(0)", "R 50001:50001(0)", "R. 99999:99999(0) ack 1"] {
+        tcp.recv(line);
+        tcp.expect(&[]);
+        assert_eq!(tcp.tcp.state(), State::Established, "{line}");
+    }
+}
+
+#[test]
+fn a_syn_is_challenged_wherever_it_is() {
+    let mut tcp = Script::established(&plain());
+    for line in [
+        "S 1:1(0)",
+        "S 5:5(0)",
+        "S 0:0(0)",
+        "S 123456:123456(0)",
+        "S. 1:1(0) ack 1",
+    ] {
+        tcp.recv(line);
+        tcp.expect(&[". 1:1(0) ack 1"]);
+        assert_eq!(tcp.tcp.state(), State::Established, "{line}");
+    }
+}
+
+#[test]
+fn challenges_are_limited_to_ten_in_five_seconds() {
+    let mut tcp = Script::established(&plain());
+    let mut challenges = 0;
+    for _ in 0..50 {
+        tcp.recv("S 1:1(0)");
+        challenges += tcp.poll().len();
+    }
+    assert_eq!(challenges, 10);
+    tcp.pass(ms(5000));
+    tcp.recv("S 1:1(0)");
+    tcp.expect(&[". 1:1(0) ack 1"]);
+}
+
+#[test]
+fn an_ack_of_data_never_sent_or_long_gone_is_challenged_and_its_data_dropped() {
+    let mut tcp = Script::established(&plain());
+    let received = tcp.recv(". 1:101(100) ack 2");
+    assert_eq!(received.placement, None);
+    tcp.expect(&[". 1:1(0) ack 1"]);
+    // Older than the largest window that the peer ever offered: 60,000.
+    for _ in 0..2 {
+        tcp.write(50_000);
+        tcp.poll();
+        let ack = tcp.tcp.written_offset() + 1;
+        for ack in (0..=ack).step_by(1000).skip(1) {
+            if ack > tcp.tcp.acked_offset() + 1 {
+                tcp.recv(&format!(". 1:1(0) ack {ack}"));
+                tcp.poll();
+            }
+        }
+        tcp.recv(&format!(". 1:1(0) ack {ack}"));
+    }
+    assert_eq!(tcp.tcp.acked_offset(), 100_000);
+    assert_eq!(tcp.recv(". 1:101(100) ack 40000").placement, None);
+    tcp.expect(&[". 100001:100001(0) ack 1"]);
+    let old_but_plausible = tcp.recv(". 1:101(100) ack 90001");
+    assert!(old_but_plausible.placement.is_some());
+}
+
+#[test]
+fn a_reset_in_last_ack_is_a_quiet_end() {
+    let mut tcp = Script::established(&plain());
+    tcp.recv("F. 1:1(0) ack 1");
+    tcp.tcp.shutdown_write();
+    tcp.poll();
+    assert_eq!(tcp.recv("R. 2:2(0) ack 1").events, Events::CLOSED);
+    assert_eq!(tcp.tcp.take_error(), None);
+}
+
+#[test]
+fn a_segment_without_ack_is_dropped() {
+    let mut tcp = Script::established(&plain());
+    assert_eq!(tcp.recv("P 1:101(100)").placement, None);
+    tcp.expect(&[]);
+}

@@ -1,0 +1,117 @@
+//! The retransmission timer.
+
+use tcp_core::{Config, ConnectionError, Events};
+
+use crate::script::{Script, ms, plain};
+
+/// A connection with a measured round trip of 100 ms.
+fn established(config: &Config) -> Script {
+    let mut tcp = Script::connecting(config);
+    tcp.poll();
+    tcp.pass(ms(100));
+    tcp.recv("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    tcp.poll();
+    tcp
+}
+
+#[test]
+fn the_timer_backs_off_and_the_connection_fails_after_the_last_retry() {
+    let config = Config {
+        retries: 4,
+        ..plain()
+    };
+    let mut tcp = established(&config);
+    tcp.write(100);
+    tcp.expect(&["P. 1:101(100) ack 1"]);
+    // SRTT 100 ms, RTTVAR 50 ms: RTO = 100 + max(200, 4 * 50).
+    for wait in [300, 600, 1200, 2400] {
+        assert_eq!(tcp.fire(), (ms(wait), Events::empty()));
+        tcp.expect(&["P. 1:101(100) ack 1"]);
+    }
+    let (waited, events) = tcp.fire();
+    assert_eq!(waited, ms(4800));
+    assert_eq!(events, Events::ERROR | Events::CLOSED);
+    assert_eq!(tcp.tcp.take_error(), Some(ConnectionError::TimedOut));
+    tcp.expect(&[]);
+}
+
+#[test]
+fn the_backed_off_timer_stops_at_its_maximum() {
+    let mut tcp = established(&plain());
+    tcp.write(100);
+    tcp.poll();
+    let mut last = ms(0);
+    for _ in 0..15 {
+        last = tcp.fire().0;
+        tcp.poll();
+    }
+    assert_eq!(last, ms(120_000));
+}
+
+#[test]
+fn an_ack_of_new_data_ends_the_back_off_and_starts_the_timer_again() {
+    let mut tcp = established(&plain());
+    tcp.write(2000);
+    tcp.expect(&["P. 1:2001(2000) ack 1"]);
+    tcp.fire();
+    tcp.expect(&[". 1:1001(1000) ack 1"]);
+    tcp.fire();
+    tcp.expect(&[". 1:1001(1000) ack 1"]);
+    tcp.recv(". 1:1(0) ack 1001");
+    tcp.expect(&["P. 1001:2001(1000) ack 1"]);
+    assert_eq!(tcp.fire().0, ms(300));
+}
+
+#[test]
+fn when_everything_is_acknowledged_the_timer_is_off() {
+    let mut tcp = established(&plain());
+    tcp.write(100);
+    tcp.poll();
+    tcp.recv(". 1:1(0) ack 101");
+    tcp.expect(&[]);
+    assert_eq!(tcp.tcp.next_timeout(), None);
+}
+
+#[test]
+fn after_a_timeout_everything_is_sent_again_in_slow_start_from_one_segment() {
+    let mut tcp = established(&plain());
+    tcp.write(8000);
+    tcp.expect(&["P. 1:8001(8000) ack 1"]);
+    tcp.fire();
+    tcp.expect(&[". 1:1001(1000) ack 1"]);
+    assert_eq!(tcp.tcp.info().cwnd, 1000);
+    assert_eq!(tcp.tcp.info().ssthresh, 4000);
+    tcp.recv(". 1:1(0) ack 1001");
+    tcp.expect(&[". 1001:3001(2000) ack 1"]);
+    tcp.recv(". 1:1(0) ack 2001");
+    tcp.expect(&[". 3001:5001(2000) ack 1"]);
+    // What had arrived before shows now: it is not sent again.
+    tcp.recv(". 1:1(0) ack 7001");
+    tcp.expect(&["P. 7001:8001(1000) ack 1"]);
+    assert_eq!(tcp.tcp.counters().timeouts, 1);
+    assert_eq!(tcp.tcp.counters().retransmitted, 6);
+}
+
+#[test]
+fn part_of_a_super_segment_is_sent_again() {
+    let mut tcp = established(&plain());
+    tcp.write(10_000);
+    tcp.expect(&["P. 1:10001(10000) ack 1"]);
+    tcp.recv(". 1:1(0) ack 4501");
+    tcp.fire();
+    // From the first unacknowledged byte, wherever the segments' borders were.
+    tcp.expect(&[". 4501:5501(1000) ack 1"]);
+}
+
+#[test]
+fn a_retransmitted_segment_is_not_measured() {
+    let mut tcp = established(&plain());
+    tcp.write(100);
+    tcp.poll();
+    tcp.fire();
+    tcp.poll();
+    tcp.pass(ms(50));
+    let before = tcp.tcp.info().srtt;
+    tcp.recv(". 1:1(0) ack 101");
+    assert_eq!(tcp.tcp.info().srtt, before);
+}

@@ -1,0 +1,89 @@
+//! PAWS and round-trip measurement by timestamps.
+
+use tcp_core::{Config, Events};
+
+use crate::script::{Script, ms, plain};
+
+fn established() -> Script {
+    let config = Config {
+        timestamps: true,
+        ..plain()
+    };
+    Script::established_with(&config, "win 60000 <mss 1000,TS val 500 ecr 10000>")
+}
+
+#[test]
+fn a_segment_with_an_old_timestamp_is_dropped_and_acknowledged() {
+    let mut tcp = established();
+    let received = tcp.recv(". 1:101(100) ack 1 <TS val 499 ecr 10000>");
+    assert_eq!(received.placement, None);
+    tcp.expect(&[". 1:1(0) ack 1 <TS val 10000 ecr 500>"]);
+}
+
+#[test]
+fn a_reset_with_an_old_timestamp_counts() {
+    let mut tcp = established();
+    let events = tcp.recv("R. 1:1(0) ack 1 <TS val 1 ecr 10000>").events;
+    assert!(events.contains(Events::CLOSED));
+}
+
+#[test]
+fn a_segment_without_the_timestamp_is_dropped_in_silence() {
+    let mut tcp = established();
+    assert_eq!(tcp.recv(". 1:101(100) ack 1").placement, None);
+    tcp.expect(&[]);
+}
+
+#[test]
+fn after_24_days_of_silence_any_timestamp_will_do() {
+    let mut tcp = established();
+    tcp.now += ms(24 * 24 * 3600 * 1000);
+    let received = tcp.recv(". 1:101(100) ack 1 <TS val 1 ecr 10000>");
+    assert!(received.placement.is_some());
+}
+
+#[test]
+fn the_echo_is_that_of_the_segment_that_moved_the_left_edge() {
+    let mut tcp = established();
+    tcp.recv(". 101:201(100) ack 1 <TS val 510 ecr 10000>");
+    tcp.expect(&[". 1:1(0) ack 1 <TS val 10000 ecr 500>"]);
+    tcp.recv(". 1:101(100) ack 1 <TS val 520 ecr 10000>");
+    tcp.expect(&[". 1:1(0) ack 201 <TS val 10000 ecr 520>"]);
+}
+
+#[test]
+fn the_option_is_taken_off_the_segment_size() {
+    let mut tcp = established();
+    assert_eq!(tcp.tcp.info().mss, 988);
+    tcp.write(988);
+    tcp.expect(&["P. 1:989(988) ack 1"]);
+}
+
+#[test]
+fn an_echo_of_the_retransmission_measures_it() {
+    let mut tcp = established();
+    tcp.pass(ms(100));
+    tcp.write(100);
+    tcp.expect(&["P. 1:101(100) ack 1 <TS val 10100 ecr 500>"]);
+    let (waited, _) = tcp.fire();
+    tcp.expect(&["P. 1:101(100) ack 1"]);
+    let srtt = tcp.tcp.info().srtt.unwrap();
+    tcp.pass(ms(80));
+    let echo = 10_100 + waited.as_millis();
+    tcp.recv(&format!(". 1:1(0) ack 101 <TS val 600 ecr {echo}>"));
+    assert_eq!(tcp.tcp.info().srtt.unwrap(), (srtt * 7 + ms(80)) / 8);
+}
+
+#[test]
+fn an_echo_of_the_first_transmission_after_a_timeout_measures_nothing() {
+    let mut tcp = established();
+    tcp.write(100);
+    tcp.poll();
+    tcp.fire();
+    tcp.poll();
+    let srtt = tcp.tcp.info().srtt;
+    tcp.pass(ms(80));
+    tcp.recv(". 1:1(0) ack 101 <TS val 600 ecr 10000>");
+    assert_eq!(tcp.tcp.acked_offset(), 100);
+    assert_eq!(tcp.tcp.info().srtt, srtt);
+}
