@@ -19,6 +19,7 @@ pub mod catalog;
 pub mod checksum;
 pub mod emit;
 pub mod host;
+pub mod lint;
 pub mod memory;
 pub mod queue;
 pub mod stream;

@@ -95,6 +95,8 @@ pub struct FrameFifo<M: Synth, const A: usize, const F: usize> {
     w: DFF<Writer>,
     r: DFF<Reader>,
     beats: Constant<Bits<16>>,
+    write_at: Signal<Local, Bits<16>>,
+    read_at: Signal<Local, Bits<16>>,
     used: Signal<Local, Bits<16>>,
     begun: Signal<Local, Bits<16>>,
     room: Signal<Local, Bit>,
@@ -142,6 +144,8 @@ impl<M: Synth, const A: usize, const F: usize> Default for FrameFifo<M, A, F> {
             w: Default::default(),
             r: Default::default(),
             beats: Constant::new((1_u64 << A).into()),
+            write_at: Default::default(),
+            read_at: Default::default(),
             used: Default::default(),
             begun: Default::default(),
             room: Default::default(),
@@ -210,7 +214,8 @@ impl<M: Synth, const A: usize, const F: usize> Logic for FrameFifo<M, A, F> {
             & self.metas.in_ready.val()
             & self.lengths.in_ready.val()
             & self.to_read.in_ready.val();
-        self.data.waddr.next = self.w.q.val().at.get_bits::<A>(0);
+        self.write_at.next = self.w.q.val().at;
+        self.data.waddr.next = self.write_at.val().get_bits::<A>(0);
         self.data.wdata.next = self.s.tdata.val();
         self.data.wen.next = self.s.tvalid.val() & self.room.val();
         self.metas.in_data.next = self.meta.val();
@@ -247,7 +252,8 @@ impl<M: Synth, const A: usize, const F: usize> Logic for FrameFifo<M, A, F> {
         self.read_moves.next = self.out_moves.val() | !self.r.q.val().read_valid;
         self.reading.next = self.r.q.val().left != 0;
         self.last_read.next = self.r.q.val().left == 1;
-        self.data.raddr.next = self.r.q.val().at.get_bits::<A>(0);
+        self.read_at.next = self.r.q.val().at;
+        self.data.raddr.next = self.read_at.val().get_bits::<A>(0);
         self.data.ren.next = self.read_moves.val();
         if self.out_moves.val() {
             self.r.d.next.out_valid = self.r.q.val().read_valid;
