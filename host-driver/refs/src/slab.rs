@@ -1,0 +1,444 @@
+//! Type-stable slots with generation-checked handles.
+//!
+//! A slot's value is made once and lives as long as the slab: freeing a slot only ends its generation. So a
+//! stale handle leads to a live value of the right type, whose count or generation says that it is somebody
+//! else's; no reader needs a lock, an epoch or a hazard pointer. A value keeps its changing part behind its own
+//! lock, and whoever found it locks and *rechecks*.
+
+use std::{fmt, sync::OnceLock};
+
+use crate::{
+    Census, Ref, Tally, Transient,
+    holder::{Holder, Name},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering, fence},
+    },
+};
+
+/// What happens to a slot's value when its last reference is dropped.
+pub trait Recycle {
+    /// Lets go of everything the value holds. Runs in the last reference's drop, before the slot can be taken
+    /// again; look-ups fail already. It may drop references to other slabs' slots.
+    fn recycle(&self);
+}
+
+/// Names one generation of a slot. The generation is never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle {
+    /// Slot.
+    pub index: u32,
+    /// How often the slot has been taken.
+    pub generation: u32,
+}
+
+/// `{generation: 32, count: 32}` in one word.
+const COUNT: u64 = u32::MAX as u64;
+
+pub(crate) struct Slot<T> {
+    state: AtomicU64,
+    pub(crate) value: T,
+}
+
+struct Free {
+    /// Slots that exist and are free.
+    indexes: Vec<u32>,
+    /// Slots that exist.
+    created: u32,
+}
+
+/// Slots in the first segment; each further segment doubles it.
+const FIRST: u32 = if cfg!(any(loom, shuttle)) { 2 } else { 64 };
+const SEGMENTS: usize = 26;
+
+pub(crate) struct Inner<T> {
+    /// Segment *k* holds the slots from `FIRST × (2^k − 1)` on.
+    segments: [OnceLock<Box<[Slot<T>]>>; SEGMENTS],
+    free: Mutex<Free>,
+    make: Box<dyn Fn(u32) -> T + Send + Sync>,
+    capacity: u32,
+    pub(crate) census: Census,
+}
+
+fn place(index: u32) -> (usize, usize) {
+    let k = (index / FIRST + 1).ilog2();
+    (k as usize, (index - FIRST * ((1 << k) - 1)) as usize)
+}
+
+impl<T> Inner<T> {
+    /// The slot, if it exists.
+    fn get(&self, index: u32) -> Option<&Slot<T>> {
+        if index >= self.capacity {
+            return None;
+        }
+        let (segment, at) = place(index);
+        self.segments.get(segment)?.get()?.get(at)
+    }
+
+    /// The slot of a reference: it exists.
+    pub(crate) fn slot(&self, index: u32) -> &Slot<T> {
+        self.get(index).expect("a reference's slot exists")
+    }
+
+    /// The handle of a slot that the caller holds a reference to.
+    pub(crate) fn handle(&self, index: u32) -> Handle {
+        let generation = (self.slot(index).state.load(Ordering::Relaxed) >> 32) as u32;
+        Handle { index, generation }
+    }
+
+    pub(crate) fn count(&self, index: u32) -> u32 {
+        self.slot(index).state.load(Ordering::Relaxed) as u32
+    }
+
+    /// One reference more to a slot that the caller holds a reference to.
+    pub(crate) fn increment(&self, index: u32) {
+        let before = self.slot(index).state.fetch_add(1, Ordering::Relaxed);
+        // A count that overflowed would run into the generation: better no process than a wrong one.
+        if before & COUNT >= COUNT / 2 {
+            std::process::abort();
+        }
+    }
+
+    /// One reference more, unless the slot is free or of another generation.
+    fn increment_if_alive(&self, handle: Handle) -> bool {
+        let Some(slot) = self.get(handle.index) else {
+            return false;
+        };
+        let mut state = slot.state.load(Ordering::Relaxed);
+        loop {
+            let alive = (state >> 32) as u32 == handle.generation && state & COUNT != 0;
+            if !alive || state & COUNT >= COUNT / 2 {
+                return false;
+            }
+            match slot.state.compare_exchange_weak(
+                state,
+                state + 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => state = now,
+            }
+        }
+    }
+
+    fn refill(&self, free: &mut Free) {
+        let (segment, _) = place(free.created);
+        let Some(cell) = self.segments.get(segment) else {
+            return;
+        };
+        let end =
+            (u64::from(free.created) + (u64::from(FIRST) << segment)).min(self.capacity.into());
+        let end = end as u32;
+        cell.get_or_init(|| {
+            (free.created..end)
+                .map(|index| Slot {
+                    state: AtomicU64::new(1 << 32),
+                    value: (self.make)(index),
+                })
+                .collect()
+        });
+        free.indexes.extend((free.created..end).rev());
+        free.created = end;
+    }
+}
+
+impl<T: Recycle> Inner<T> {
+    /// One reference less; the last one frees the slot.
+    pub(crate) fn decrement(&self, index: u32) {
+        let slot = self.slot(index);
+        let before = slot.state.fetch_sub(1, Ordering::Release);
+        if before & COUNT != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        slot.value.recycle();
+        let generation = ((before >> 32) as u32).wrapping_add(1).max(1);
+        slot.state
+            .store(u64::from(generation) << 32, Ordering::Release);
+        self.free.lock().indexes.push(index);
+    }
+}
+
+/// A slab of `T`. Dropping it while references live is reported by the names of their holders (debug builds);
+/// the slots live on until the last of them is gone.
+pub struct Slab<T: Recycle> {
+    inner: Arc<Inner<T>>,
+    name: &'static str,
+}
+
+impl<T: Recycle> Slab<T> {
+    /// An empty slab of at most `capacity` slots, grown as needed. `make` makes the value of a slot, once, for
+    /// its index.
+    pub fn new(
+        name: &'static str,
+        capacity: u32,
+        make: impl Fn(u32) -> T + Send + Sync + 'static,
+    ) -> Self {
+        let inner = Inner {
+            segments: std::array::from_fn(|_| OnceLock::new()),
+            free: Mutex::new(Free {
+                indexes: Vec::new(),
+                created: 0,
+            }),
+            make: Box::new(make),
+            capacity,
+            census: Census::default(),
+        };
+        if cfg!(any(loom, shuttle)) {
+            // A model checker does not see that a `OnceLock` orders what is made inside it.
+            inner.refill(&mut inner.free.lock());
+        }
+        Self {
+            inner: Arc::new(inner),
+            name,
+        }
+    }
+
+    /// Takes a free slot and gives its first reference to `N`; `None` if all are taken. `init` sees the value
+    /// before any look-up can.
+    pub fn insert<N: Holder>(&self, init: impl FnOnce(Handle, &T)) -> Option<Ref<N, T>> {
+        let index = self.pop(1, |_| ())?;
+        Some(self.take(index, init))
+    }
+
+    /// Takes up to `n` free slots under one lock and hands their first references to `each`. Returns how many.
+    pub fn insert_many<N: Holder>(&self, n: usize, mut each: impl FnMut(Ref<N, T>)) -> usize {
+        let mut taken = 0;
+        // Bounded pieces: the free list's lock is never held while `each` runs.
+        while taken < n {
+            let mut indexes = [0; 64];
+            let mut got = 0;
+            let _ = self.pop((n - taken).min(indexes.len()), |index| {
+                indexes[got] = index;
+                got += 1;
+            });
+            for &index in &indexes[..got] {
+                each(self.take(index, |_, _| ()));
+            }
+            taken += got;
+            if got == 0 {
+                break;
+            }
+        }
+        taken
+    }
+
+    /// Pops up to `n` free indexes, hands each to `each` and returns the last.
+    fn pop(&self, n: usize, mut each: impl FnMut(u32)) -> Option<u32> {
+        let mut free = self.inner.free.lock();
+        let mut last = None;
+        for _ in 0..n {
+            if free.indexes.is_empty() && free.created < self.inner.capacity {
+                self.inner.refill(&mut free);
+            }
+            let Some(index) = free.indexes.pop() else {
+                break;
+            };
+            each(index);
+            last = Some(index);
+        }
+        last
+    }
+
+    fn take<N: Holder>(&self, index: u32, init: impl FnOnce(Handle, &T)) -> Ref<N, T> {
+        let slot = self.inner.slot(index);
+        let generation = slot.state.load(Ordering::Relaxed) >> 32;
+        let handle = Handle {
+            index,
+            generation: generation as u32,
+        };
+        init(handle, &slot.value);
+        slot.state.store(generation << 32 | 1, Ordering::Release);
+        self.inner.census.enter(N::NAME);
+        Ref::adopt(self.inner.clone(), index)
+    }
+
+    /// The transient reference X to what `handle` names, unless that is gone. Costs one atomic
+    /// read-modify-write, and another to let go.
+    ///
+    /// Whoever gets one locks the value and rechecks whether it is still what was looked for.
+    pub fn get(&self, handle: Handle) -> Option<Transient<'_, T>> {
+        if !self.inner.increment_if_alive(handle) {
+            return None;
+        }
+        self.inner.census.enter(Name::X);
+        Some(Transient::adopt(&self.inner, handle.index))
+    }
+
+    /// A counted reference of holder `N` to what `handle` names, unless that is gone.
+    pub fn acquire<N: Holder>(&self, handle: Handle) -> Option<Ref<N, T>> {
+        if !self.inner.increment_if_alive(handle) {
+            return None;
+        }
+        self.inner.census.enter(N::NAME);
+        Some(Ref::adopt(self.inner.clone(), handle.index))
+    }
+
+    /// Slots that are taken.
+    pub fn live(&self) -> usize {
+        let free = self.inner.free.lock();
+        free.created as usize - free.indexes.len()
+    }
+
+    /// Most slots.
+    pub fn capacity(&self) -> u32 {
+        self.inner.capacity
+    }
+
+    /// References by holder (debug builds).
+    pub fn tally(&self) -> Tally {
+        self.inner.census.tally()
+    }
+}
+
+impl<T: Recycle> Drop for Slab<T> {
+    fn drop(&mut self) {
+        let tally = self.tally();
+        if !tally.is_empty() {
+            tracing::warn!(slab = self.name, holders = %tally, "dropped while references live");
+        }
+    }
+}
+
+impl<T: Recycle> fmt::Debug for Slab<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slab")
+            .field("name", &self.name)
+            .field("holders", &self.tally())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use super::*;
+    use crate::holder;
+    use proptest::prelude::*;
+
+    #[derive(Default)]
+    struct Counter {
+        recycled: AtomicU32,
+    }
+    impl Recycle for Counter {
+        fn recycle(&self) {
+            self.recycled.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn slab(capacity: u32) -> Slab<Counter> {
+        Slab::new("test", capacity, |_| Counter::default())
+    }
+
+    #[test]
+    fn the_last_reference_frees_and_the_old_handle_finds_nothing() {
+        let slab = slab(1);
+        let p = slab.insert::<holder::P>(|_, _| ()).unwrap();
+        let old = p.handle();
+        let t = p.duplicate::<holder::T>();
+        drop(p);
+        assert!(slab.get(old).is_some());
+        assert_eq!(slab.live(), 1);
+        drop(t);
+        assert!(slab.get(old).is_none());
+        assert_eq!(slab.live(), 0);
+        let next = slab.insert::<holder::P>(|_, _| ()).unwrap();
+        assert_eq!(next.handle().index, old.index);
+        assert_ne!(next.handle().generation, old.generation);
+        assert!(slab.get(old).is_none());
+        assert_eq!(next.recycled.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_full_slab_refuses_and_unknown_handles_find_nothing() {
+        let slab = slab(70);
+        let mut held = Vec::new();
+        assert_eq!(slab.insert_many::<holder::B>(100, |r| held.push(r)), 70);
+        assert!(slab.insert::<holder::B>(|_, _| ()).is_none());
+        for index in [70, 1000, u32::MAX] {
+            assert!(
+                slab.get(Handle {
+                    index,
+                    generation: 1
+                })
+                .is_none()
+            );
+        }
+        let mut indexes: Vec<_> = held.iter().map(|r| r.handle().index).collect();
+        indexes.sort_unstable();
+        assert!(indexes.into_iter().eq(0..70));
+    }
+
+    #[test]
+    fn holders_are_named_in_debug_builds() {
+        let slab = slab(4);
+        let q = slab.insert::<holder::Q>(|_, _| ()).unwrap();
+        let f = q.transfer::<holder::F>();
+        let h = f.duplicate::<holder::H>();
+        if Census::COUNTS {
+            assert_eq!(slab.tally().to_string(), "F 1, H 1");
+        }
+        assert_eq!(h.count(), 2);
+        drop((f, h));
+        assert!(slab.tally().is_empty());
+    }
+
+    #[test]
+    fn threads_that_look_up_and_free_never_meet_another_generation() {
+        let slab = slab(2);
+        let current = Mutex::new(None);
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                for _ in 0..2000 {
+                    let p = slab.insert::<holder::P>(|_, _| ()).unwrap();
+                    *current.lock() = Some(p.handle());
+                    std::hint::spin_loop();
+                }
+            });
+            for _ in 0..2 {
+                s.spawn(|| {
+                    for _ in 0..4000 {
+                        let handle = *current.lock();
+                        if let Some(x) = handle.and_then(|h| slab.get(h)) {
+                            assert_eq!(Some(x.handle()), handle);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(slab.live(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn handles_find_exactly_what_lives(
+            steps in proptest::collection::vec((0u8..4, any::<prop::sample::Index>()), 1..200),
+        ) {
+            let slab = slab(100);
+            let mut live: Vec<Ref<holder::F, Counter>> = Vec::new();
+            let mut dead: Vec<Handle> = Vec::new();
+            for (step, which) in steps {
+                match step {
+                    0 | 1 => live.extend(slab.insert(|_, _| ())),
+                    2 if !live.is_empty() => {
+                        let r = live.swap_remove(which.index(live.len()));
+                        if r.count() == 1 { dead.push(r.handle()) }
+                    }
+                    3 if !live.is_empty() => {
+                        let again = live[which.index(live.len())].duplicate();
+                        live.push(again);
+                    }
+                    _ => {}
+                }
+                prop_assert!(live.iter().all(|r| slab.get(r.handle()).is_some()));
+                prop_assert!(dead.iter().all(|&h| slab.get(h).is_none()));
+            }
+            let mut distinct: Vec<_> = live.iter().map(Ref::handle).collect();
+            distinct.sort_unstable();
+            distinct.dedup();
+            prop_assert_eq!(slab.live(), distinct.len());
+        }
+    }
+}
