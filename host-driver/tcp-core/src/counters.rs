@@ -12,19 +12,19 @@ pub struct Counters {
     /// Payload bytes sent, retransmissions included.
     pub bytes_out: u64,
     /// Wire segments sent again.
-    pub retransmitted: u32,
+    pub retransmitted: u64,
     /// Fast retransmits: recoveries entered on duplicate ACKs.
-    pub fast_retransmits: u32,
+    pub fast_retransmits: u64,
     /// Expiries of the retransmission timer.
-    pub timeouts: u32,
+    pub timeouts: u64,
     /// Duplicate ACKs received.
-    pub duplicate_acks: u32,
+    pub duplicate_acks: u64,
     /// Window probes sent.
-    pub probes: u32,
+    pub probes: u64,
     /// Segments with data beyond RCV.NXT.
-    pub out_of_order: u32,
+    pub out_of_order: u64,
     /// Segments that the window or PAWS turned away.
-    pub unacceptable: u32,
+    pub unacceptable: u64,
     /// Challenge ACKs sent (RFC 5961).
-    pub challenge_acks: u32,
+    pub challenge_acks: u64,
 }

@@ -44,7 +44,7 @@ impl Connection {
             return None;
         }
         let again = self.snd.max > 0;
-        self.counters.retransmitted += u32::from(again);
+        self.counters.retransmitted += u64::from(again);
         self.snd.timed = (!again).then_some((1, now));
         self.snd.nxt = 1;
         self.snd.max = 1;
@@ -132,9 +132,7 @@ impl Connection {
         if start < max_before {
             self.snd.timed = None;
             let again = self.snd.nxt.min(max_before) - start;
-            #[expect(clippy::cast_possible_truncation)]
-            let segments = again.div_ceil(mss) as u32;
-            self.counters.retransmitted += segments;
+            self.counters.retransmitted += again.div_ceil(mss);
         } else if self.snd.timed.is_none() {
             self.snd.timed = Some(((start + mss).min(self.snd.nxt), now));
         }
@@ -145,7 +143,7 @@ impl Connection {
     fn sendable(&mut self) -> Option<u64> {
         let allowance = self.recovery.allowance(self.mss());
         let mss = u64::from(self.mss());
-        let snd = &mut self.snd;
+        let snd = &self.snd;
         let queued = snd.data_end().saturating_sub(snd.nxt);
         let in_flight = snd.in_flight();
         let window = (snd.una + snd.wnd).saturating_sub(snd.nxt);
@@ -165,22 +163,34 @@ impl Connection {
         let allowed = window.min(congestion).min(batch);
         if queued > allowed {
             if congestion < window && congestion < queued {
-                snd.limited_until = snd.max.max(snd.nxt + whole(allowed));
+                self.snd.limited_until = self.snd.max.max(self.snd.nxt + whole(allowed));
             }
             if allowed >= mss {
-                return Some(whole(allowed));
+                let wait = self.defers(allowed, batch, in_flight);
+                return (!wait).then(|| whole(allowed));
             }
             // RFC 9293 §3.8.6.2.1: less than a segment goes out only if it is half of the largest
             // window that the peer has ever offered (case 3), or after the override time-out
             // (case 4, `poll_probe`). What was sent before may go again in any size.
-            let shrunk = snd.nxt < snd.max;
-            let half = 2 * allowed >= snd.max_wnd;
+            let shrunk = self.snd.nxt < self.snd.max;
+            let half = 2 * allowed >= self.snd.max_wnd;
             return (allowed == window && allowed > 0 && (shrunk || half)).then_some(allowed);
         }
-        if queued.is_multiple_of(mss) || snd.fin || snd.nxt < snd.max || !self.nagle_holds() {
+        let again = self.snd.nxt < self.snd.max;
+        if queued.is_multiple_of(mss) || self.snd.fin || again || !self.nagle_holds() {
             return Some(queued);
         }
         Some(whole(queued)).filter(|&len| len > 0)
+    }
+
+    /// Whether `allowed` bytes, held to that by a window and not by what is queued, wait for the next
+    /// ACK to make a larger super-segment, as Linux (tcp_tso_should_defer): a third of the window is
+    /// worth sending. At least three segments are in flight then, and the peer may delay its ACK for
+    /// one only (RFC 5681 §4.2), so there is an ACK to wait for.
+    fn defers(&self, allowed: u64, batch: u64, in_flight: u64) -> bool {
+        let window = self.control.window().min(self.snd.wnd);
+        let worth = (window / 3).min(batch);
+        in_flight >= 3 * u64::from(self.mss()) && allowed < worth && self.recovery.is_quiet()
     }
 
     /// RFC 9293 §3.7.4 (SHLD-7), in Minshall's form, as Linux: a small segment waits while another

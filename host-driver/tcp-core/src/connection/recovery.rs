@@ -56,6 +56,11 @@ impl Recovery {
         self.phase != Phase::Open
     }
 
+    /// Whether nothing is, or seems to be, lost.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.phase == Phase::Open && self.dup_acks == 0
+    }
+
     /// Whether an echoed timestamp may measure a round trip of `round_trip`. After a time-out only if
     /// the echo is of a segment sent since: when an ACK was lost, its repetition echoes the first
     /// transmission, and would measure the time-out.

@@ -124,3 +124,15 @@ fn the_payload_is_told_in_stream_offsets() {
     tcp.write(300);
     assert_eq!(tcp.poll()[0].payload, 1500..1800);
 }
+
+#[test]
+fn a_small_opening_of_the_window_waits_for_a_larger_one() {
+    let mut tcp = Script::established(&plain());
+    tcp.write(100_000);
+    tcp.expect(&[". 1:10001(10000) ack 1"]);
+    // Slow start: the window is 11 segments, of which 2 are free: less than a third.
+    tcp.recv(". 1:1(0) ack 1001");
+    tcp.expect(&[]);
+    tcp.recv(". 1:1(0) ack 2001");
+    tcp.expect(&[". 10001:14001(4000) ack 1"]);
+}

@@ -1,0 +1,398 @@
+//! Random input: nothing panics, and what must always hold always holds.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tcp_core::testing::{Faults, Pair, Reader, pattern};
+use tcp_core::{
+    Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, MAX_HEADER_LEN, Options, Ports,
+    Received, Segment, SeqNumber, State, Timestamps, Transmit,
+};
+
+const ISS: SeqNumber = SeqNumber(u32::MAX - 3000);
+const IRS: SeqNumber = SeqNumber(u32::MAX - 5000);
+
+proptest! {
+    #[test]
+    fn any_bytes_parse_or_are_an_error(bytes in prop::collection::vec(any::<u8>(), 0..120)) {
+        let _ = Segment::parse(&bytes, 77);
+        if let Ok((segment, header_len)) = Segment::parse_whole(&bytes) {
+            prop_assert_eq!(segment.payload_len as usize, bytes.len() - header_len);
+        }
+    }
+
+    #[test]
+    fn any_options_parse_or_are_an_error(options in prop::collection::vec(any::<u8>(), 0..40)) {
+        let _ = Options::parse(&options);
+    }
+
+    #[test]
+    fn a_header_that_is_written_reads_the_same(
+        seq: u32, ack: u32, flags: u8, window: u16,
+        mss: Option<u16>, shift: Option<u8>, sack_permitted: bool,
+        timestamps in prop::option::of((any::<u32>(), any::<u32>())),
+        ports: (u16, u16),
+    ) {
+        let transmit = Transmit {
+            seq: SeqNumber(seq),
+            ack: SeqNumber(ack),
+            flags: Flags::from_bits_retain(flags),
+            window,
+            options: Options {
+                mss,
+                window_scale: shift,
+                sack_permitted,
+                timestamps: timestamps.map(|(value, echo)| Timestamps { value, echo }),
+            },
+            payload: 10..110,
+            mss: 1000,
+        };
+        let ports = Ports { source: ports.0, destination: ports.1 };
+        let mut bytes = [0; MAX_HEADER_LEN];
+        let len = transmit.emit(ports, &mut bytes).unwrap();
+        prop_assert_eq!(len, transmit.header_len());
+        let (segment, header_len) = Segment::parse(&bytes[..len], 100).unwrap();
+        prop_assert_eq!(header_len, len);
+        prop_assert_eq!(segment, transmit.to_segment(ports));
+        prop_assert!(transmit.emit(ports, &mut bytes[..len - 1]).is_err());
+    }
+}
+
+/// Something that happens to a connection.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A segment, its numbers relative to what the connection would like best.
+    Segment {
+        seq: i32,
+        ack: i32,
+        flags: u8,
+        window: u16,
+        len: u32,
+        segments: u16,
+        timestamp: Option<i32>,
+    },
+    Write(u64),
+    Consume(u64),
+    Pass(u64),
+    Expire,
+    ShutdownWrite,
+    Close,
+    Poll,
+}
+
+fn near() -> impl Strategy<Value = i32> {
+    prop_oneof![
+        6 => Just(0),
+        3 => -3000..3000i32,
+        1 => -70_000..70_000i32,
+        1 => any::<i32>(),
+    ]
+}
+
+fn flags() -> impl Strategy<Value = u8> {
+    prop_oneof![
+        12 => Just(Flags::ACK.bits()),
+        2 => Just((Flags::ACK | Flags::FIN).bits()),
+        1 => Just((Flags::ACK | Flags::RST).bits()),
+        1 => Just((Flags::ACK | Flags::SYN).bits()),
+        1 => any::<u8>(),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let segment = (
+        near(),
+        near(),
+        flags(),
+        prop_oneof![Just(0u16), 0..5000u16, any::<u16>()],
+        prop_oneof![3 => Just(0u32), 5 => 1..1461u32, 1 => 0..70_000u32],
+        0..50u16,
+        prop::option::weighted(
+            0.95,
+            prop_oneof![5 => Just(0), 1 => -50..50i32, 1 => any::<i32>()],
+        ),
+    )
+        .prop_map(
+            |(seq, ack, flags, window, len, segments, timestamp)| Step::Segment {
+                seq,
+                ack,
+                flags,
+                window,
+                len,
+                segments,
+                timestamp,
+            },
+        );
+    prop_oneof![
+        12 => segment,
+        3 => (1..40_000u64).prop_map(Step::Write),
+        3 => (1..40_000u64).prop_map(Step::Consume),
+        2 => (0..400u64).prop_map(Step::Pass),
+        2 => Just(Step::Expire),
+        6 => Just(Step::Poll),
+        1 => Just(Step::ShutdownWrite),
+        1 => Just(Step::Close),
+    ]
+}
+
+/// A connection and what is known of it from outside.
+struct Subject {
+    tcp: Connection,
+    now: Duration,
+    buffer: u64,
+    /// One past the highest number sent, and what the peer was last told to be acknowledged.
+    snd_nxt: SeqNumber,
+    rcv_nxt: SeqNumber,
+    /// The right edge of the window that was offered.
+    edge: SeqNumber,
+    last_timestamp: u32,
+}
+
+impl Subject {
+    fn new(config: &Config, active: bool) -> Self {
+        let now = Duration::from_secs(5);
+        let initial = Initial {
+            iss: ISS,
+            timestamp_offset: u32::MAX - 6000,
+        };
+        let mut syn = Segment {
+            seq: IRS,
+            ack: SeqNumber(0),
+            ports: Ports::default(),
+            flags: Flags::SYN,
+            window: 20_000,
+            urgent: 0,
+            options: Options {
+                mss: Some(1460),
+                window_scale: Some(3),
+                sack_permitted: true,
+                timestamps: Some(Timestamps {
+                    value: 100,
+                    echo: 0,
+                }),
+            },
+            payload_len: 0,
+            segments: 1,
+        };
+        let tcp = if active {
+            let mut tcp = Connection::connect(config, initial);
+            tcp.poll_transmit(now).expect("a SYN");
+            syn.flags |= Flags::ACK;
+            syn.ack = ISS + 1;
+            tcp.on_segment(now, &syn);
+            tcp
+        } else {
+            let (mut entry, _) = HalfOpen::new(now, config, initial, &syn).expect("a SYN");
+            let ack = Segment {
+                seq: IRS + 1,
+                ack: ISS + 1,
+                flags: Flags::ACK,
+                ..syn
+            };
+            let outcome = entry.on_segment(now, config, &ack);
+            assert_eq!(outcome, HalfOpenOutcome::Complete);
+            Connection::from_half_open(now, config, &entry, &ack).0
+        };
+        assert_eq!(tcp.state(), State::Established);
+        Self {
+            tcp,
+            now,
+            buffer: u64::from(config.receive_buffer),
+            snd_nxt: ISS + 1,
+            rcv_nxt: IRS + 1,
+            edge: IRS + 1,
+            last_timestamp: 100,
+        }
+    }
+
+    fn received(&self, received: Received, len: u32) {
+        if let Some(place) = received.placement {
+            assert!(place.len > 0);
+            assert!(place.skip + place.len <= len);
+            assert!(place.offset >= self.tcp.consumed_offset());
+            let end = place.offset + u64::from(place.len);
+            assert!(end <= self.tcp.consumed_offset() + self.buffer);
+        }
+    }
+
+    fn poll(&mut self) {
+        for n in 0.. {
+            assert!(n < 1000, "poll_transmit does not end");
+            let state = self.tcp.state();
+            let Some(transmit) = self.tcp.poll_transmit(self.now) else {
+                break;
+            };
+            let reset = transmit.flags.contains(Flags::RST);
+            assert!(
+                state != State::Closed || reset,
+                "{transmit:?} after the end"
+            );
+            if reset {
+                continue;
+            }
+            assert!(transmit.flags.contains(Flags::ACK));
+            assert!(transmit.payload.start <= transmit.payload.end);
+            assert!(transmit.mss > 0);
+            if !transmit.payload.is_empty() {
+                assert!(transmit.payload.start >= self.tcp.acked_offset());
+                assert!(transmit.payload.end <= self.tcp.written_offset());
+                assert_eq!(transmit.seq, ISS + 1 + transmit.payload.start as u32);
+            }
+            let end = transmit.to_segment(Ports::default()).len();
+            if transmit.seq + end > self.snd_nxt {
+                self.snd_nxt = transmit.seq + end;
+            }
+            assert!(transmit.ack >= self.rcv_nxt, "the ACK went back");
+            self.rcv_nxt = transmit.ack;
+            let shift = self.tcp.info().window_shifts.1;
+            let edge = transmit.ack + (u32::from(transmit.window) << shift);
+            // RFC 7323 §2.4: rounding may take back less than one unit of the scale, and a FIN
+            // takes a number.
+            let slack = 1 << shift;
+            assert!(
+                edge + slack >= self.edge,
+                "the window shrank: {edge:?} {:?}",
+                self.edge
+            );
+            if edge > self.edge {
+                self.edge = edge;
+            }
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Segment {
+                seq,
+                ack,
+                flags,
+                window,
+                len,
+                segments,
+                timestamp,
+            } => {
+                let timestamps = timestamp.map(|ahead| Timestamps {
+                    value: self.last_timestamp.wrapping_add_signed(ahead),
+                    echo: (self.now.as_millis() as u32).wrapping_add(u32::MAX - 6000),
+                });
+                let segment = Segment {
+                    seq: SeqNumber(self.rcv_nxt.0.wrapping_add_signed(seq)),
+                    ack: SeqNumber(self.snd_nxt.0.wrapping_add_signed(ack)),
+                    ports: Ports::default(),
+                    flags: Flags::from_bits_retain(flags),
+                    window,
+                    urgent: 0,
+                    options: Options {
+                        timestamps,
+                        ..Options::default()
+                    },
+                    payload_len: len,
+                    segments,
+                };
+                let received = self.tcp.on_segment(self.now, &segment);
+                self.received(received, len);
+            }
+            Step::Write(len) => {
+                let _ = self.tcp.write(len);
+            }
+            Step::Consume(len) => self.tcp.consume(len),
+            Step::Pass(millis) => self.now += Duration::from_millis(millis),
+            Step::Expire => {
+                if let Some(at) = self.tcp.next_timeout() {
+                    self.now = self.now.max(at);
+                }
+                self.tcp.on_timeout(self.now);
+            }
+            Step::ShutdownWrite => self.tcp.shutdown_write(),
+            Step::Close => self.tcp.close(self.now),
+            Step::Poll => self.poll(),
+        }
+        let tcp = &self.tcp;
+        assert!(tcp.acked_offset() <= tcp.written_offset());
+        assert!(tcp.consumed_offset() <= tcp.readable_offset());
+        assert!(tcp.readable_offset() <= tcp.consumed_offset() + self.buffer);
+        assert!(tcp.info().cwnd >= u64::from(tcp.info().mss));
+        if tcp.state() == State::Closed {
+            assert_eq!(tcp.next_timeout(), None);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn random_segments_and_calls_break_nothing(
+        active: bool,
+        timestamps: bool,
+        window_scaling: bool,
+        receive_buffer in prop_oneof![Just(1u32), 100..5000u32, 60_000..2_000_000u32],
+        max_transmit in prop_oneof![Just(0u32), Just(65_536u32)],
+        steps in prop::collection::vec(step(), 1..150),
+    ) {
+        let config = Config { timestamps, window_scaling, receive_buffer, max_transmit, ..Config::default() };
+        let mut subject = Subject::new(&config, active);
+        for step in &steps {
+            subject.step(step);
+        }
+        // Left alone, it comes to an end or to rest.
+        subject.tcp.close(subject.now);
+        for _ in 0..200 {
+            subject.step(&Step::Poll);
+            subject.step(&Step::Expire);
+        }
+        prop_assert_eq!(subject.tcp.state(), State::Closed);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn random_networks_deliver_every_byte(
+        seed: u64,
+        micros in 0..100_000u64,
+        loss in 0.0..0.15,
+        duplication in 0.0..0.2,
+        reordering in 0.0..0.5,
+        buffers in ((1..60_000usize, 1..100_000u32), (1..60_000usize, 1..100_000u32)),
+        mtu in (100..9001u16, 100..9001u16),
+        timestamps: (bool, bool),
+        scaling: (bool, bool),
+        tso: bool,
+        lens in (0..60_000usize, 0..60_000usize),
+        chunk in 1..20_000u64,
+    ) {
+        let config = |mtu, receive_buffer, timestamps, window_scaling| Config {
+            receive_buffer,
+            timestamps,
+            window_scaling,
+            max_transmit: if tso { 65_536 } else { 0 },
+            ..Config::ipv4(mtu)
+        };
+        let a = config(mtu.0, buffers.0.1, timestamps.0, scaling.0);
+        let b = config(mtu.1, buffers.1.1, timestamps.1, scaling.1);
+        // A window of a few bytes moves a few bytes a round trip: no more than 3000 of them.
+        let cut = |len: usize, send: usize, receive: u32| {
+            len.min(3000 * send.min(receive as usize))
+        };
+        let forth = pattern(cut(lens.0, buffers.0.0, buffers.1.1), 1);
+        let back = pattern(cut(lens.1, buffers.0.0, buffers.0.1), 2);
+        let faults = Faults {
+            delay: Duration::from_micros(micros),
+            loss,
+            duplication,
+            reordering,
+            ..Faults::default()
+        };
+        let mut pair = Pair::new(&a, &b, buffers.0.0, faults, seed);
+        pair.a.reader = Reader { chunk, every: Duration::from_millis(1) };
+        let limit = Duration::from_secs(24 * 3600);
+        if let Err(stuck) = pair.transfer(&forth, &back, limit) {
+            return Err(TestCaseError::fail(stuck.to_string()));
+        }
+        prop_assert_eq!((pair.a.error, pair.b.error), (None, None));
+        prop_assert!(pair.b.received == forth);
+        prop_assert!(pair.a.received == back);
+    }
+}
