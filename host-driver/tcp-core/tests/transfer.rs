@@ -166,3 +166,35 @@ fn a_bottleneck_with_a_short_queue_is_shared_out_by_congestion_control() {
     let used = ideal / outcome.elapsed.as_secs_f64();
     assert!(used > 0.5, "only {used:.2} of the bottleneck was used");
 }
+
+#[test]
+fn a_fast_clean_link_is_filled_with_large_super_segments() {
+    let faults = Faults {
+        delay: Duration::from_micros(20),
+        rate: 10_000_000_000,
+        ..Faults::default()
+    };
+    // Limited by the send buffer, and by the peer's window.
+    for receive_buffer in [2 << 20, 128 << 10] {
+        let config = Config {
+            receive_buffer,
+            timestamps: false,
+            ..Config::default()
+        };
+        let len = 10_000_000;
+        let mut pair = Pair::new(&config, &config, 1 << 20, faults, seed(7));
+        let data = pattern(len, 1);
+        let outcome = pair
+            .transfer(&data, &[], HOUR)
+            .unwrap_or_else(|stuck| panic!("{stuck}"));
+        assert!(pair.b.received == data);
+        let ideal = len as f64 * 8.0 / 10e9;
+        let used = ideal / outcome.elapsed.as_secs_f64();
+        let mean = len as u64 / pair.a.transmits;
+        println!("{used:.3} of the link, {mean} bytes a super-segment");
+        assert!(used > 0.85, "only {used:.3} of the link was used");
+        assert!(mean > 16 * 1460, "only {mean} bytes a super-segment");
+        let counters = pair.a.connection().unwrap().counters();
+        assert_eq!(counters.retransmitted, 0);
+    }
+}

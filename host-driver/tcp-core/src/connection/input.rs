@@ -2,40 +2,11 @@
 
 use core::time::Duration;
 
+use super::text::Received;
 use super::{Connection, State};
 use crate::event::{ConnectionError, Events};
 use crate::segment::{Flags, Segment};
 use crate::time_wait::TimeWaitOutcome;
-
-/// Which bytes of a segment's payload to put where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placement {
-    /// Bytes at the payload's beginning to leave out.
-    pub skip: u32,
-    /// Bytes to take after them.
-    pub len: u32,
-    /// Stream offset of the first byte taken. Between [`Connection::consumed_offset`] and the end
-    /// of the receive buffer; may be ahead of what can be read.
-    pub offset: u64,
-}
-
-/// What became of a segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Received {
-    /// The payload bytes to take, if any.
-    pub placement: Option<Placement>,
-    /// What has changed.
-    pub events: Events,
-}
-
-impl Received {
-    pub(super) fn event(events: Events) -> Self {
-        Self {
-            placement: None,
-            events,
-        }
-    }
-}
 
 impl Connection {
     /// A segment for this connection has arrived. If [`Received::placement`] says so, its payload
@@ -211,105 +182,6 @@ impl Connection {
             self.challenge(now);
         }
         Received::default()
-    }
-
-    /// Seventh and eighth: the text and the FIN of a segment whose first payload byte is at
-    /// position `start`.
-    pub(super) fn take_text(&mut self, now: Duration, segment: &Segment, start: u64) -> Received {
-        let mut received = Received::default();
-        let len = u64::from(segment.payload_len);
-        // CLOSE-WAIT and later: "This should not occur since a FIN has been received from the remote
-        // side. Ignore the segment text."
-        if !self.state.can_receive() || (len == 0 && !segment.has(Flags::FIN)) {
-            return received;
-        }
-        let end = start + len;
-        if self.released && end > self.rcv.nxt && len > 0 {
-            // RFC 1122 §4.2.2.13: data after close is lost, and the peer must hear of it.
-            self.reset = Some(self.snd.acceptable_seq());
-            self.enter_closed();
-            received.events |= Events::CLOSED;
-            return received;
-        }
-        // The part within the window, and before a FIN that is already known.
-        let right = self.rcv.adv.min(self.rcv.fin.unwrap_or(u64::MAX));
-        let (first, last) = (start.max(self.rcv.nxt), end.min(right));
-        if segment.has(Flags::FIN) && end <= right && self.rcv.fin.is_none() {
-            self.rcv.fin = Some(end);
-        }
-        if first < last {
-            self.place(now, segment, start, first..last, &mut received);
-        } else if len > 0 {
-            // RFC 5681 §4.2: what was there already, or has no room, is acknowledged at once.
-            self.ack.on_disorder(self.config.quick_acks);
-        }
-        if self.rcv.fin == Some(self.rcv.nxt) {
-            received.events |= self.on_fin(now);
-        } else if segment.has(Flags::FIN) {
-            self.ack.on_disorder(self.config.quick_acks);
-        }
-        received
-    }
-
-    /// Takes the positions `range` of a payload that begins at `start`.
-    fn place(
-        &mut self,
-        now: Duration,
-        segment: &Segment,
-        start: u64,
-        range: core::ops::Range<u64>,
-        received: &mut Received,
-    ) {
-        let (first, last) = (range.start, range.end);
-        if first > self.rcv.nxt {
-            self.counters.out_of_order += 1;
-            // RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an
-            // out-of-order segment arrives."
-            self.ack.on_disorder(self.config.quick_acks);
-            if !self.rcv.assembler.insert(range) {
-                return;
-            }
-        } else {
-            let fills_gap = !self.rcv.assembler.is_empty();
-            self.rcv.nxt = self.rcv.assembler.advance(last);
-            received.events |= Events::READABLE;
-            if fills_gap {
-                // RFC 5681 §4.2: at once "when it receives a data segment that fills in all or part
-                // of a gap in the sequence space".
-                self.ack.now = true;
-            }
-            self.ack.on_data(
-                now,
-                self.rcv.nxt - self.rcv.acked,
-                segment.wire_payload(),
-                self.config.mss,
-                self.config.delayed_ack,
-            );
-        }
-        // Both are at most the payload's length.
-        #[expect(clippy::cast_possible_truncation)]
-        let (skip, len) = ((first - start) as u32, (last - first) as u32);
-        self.counters.bytes_in += u64::from(len);
-        received.placement = Some(Placement {
-            skip,
-            len,
-            offset: first - 1,
-        });
-    }
-
-    /// Eighth: the FIN is next. "advance RCV.NXT over the FIN, and send an acknowledgment".
-    fn on_fin(&mut self, now: Duration) -> Events {
-        self.rcv.nxt += 1;
-        self.ack.now = true;
-        let mut events = Events::FIN_RECEIVED | Events::READABLE;
-        match self.state {
-            State::Established => self.state = State::CloseWait,
-            // Had our FIN been acknowledged, the state were FIN-WAIT-2 by now.
-            State::FinWait1 => self.state = State::Closing,
-            State::FinWait2 => events |= self.enter_time_wait(now),
-            _ => {}
-        }
-        events
     }
 
     /// TIME-WAIT while the program still holds the connection: as the small record would do it,

@@ -2,27 +2,31 @@
 
 mod ack_policy;
 mod acknowledge;
+mod handshake;
 mod info;
 mod input;
 mod output;
+mod program;
 mod receive;
 mod recovery;
 mod send;
 mod state;
 mod syn_sent;
+mod text;
 mod timers;
 
 use core::time::Duration;
 
+pub(crate) use handshake::Handshake;
 pub use info::Info;
-pub use input::{Placement, Received};
 pub use state::State;
+pub use text::{Placement, Received};
 
 use crate::challenge::Throttle;
 use crate::config::Config;
 use crate::congestion::Control;
 use crate::counters::Counters;
-use crate::event::{ConnectionError, Events, WriteClosed};
+use crate::event::{ConnectionError, Events};
 use crate::half_open::HalfOpen;
 use crate::isn::Initial;
 use crate::negotiate::{Negotiated, initial_window};
@@ -30,7 +34,6 @@ use crate::options::Options;
 use crate::rtt::RttEstimator;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
-use crate::time_wait::TimeWait;
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
@@ -122,168 +125,17 @@ impl Connection {
             State::SynReceived,
             half_open.negotiated(),
         );
-        half_open.hand_over(config, &mut connection.handshake());
+        half_open.hand_over(
+            config,
+            &mut Handshake {
+                connection: &mut connection,
+            },
+        );
         connection
             .timers
             .arm_retransmission(now, connection.rtt.rto());
         let received = connection.on_segment(now, segment);
         (connection, received)
-    }
-
-    /// The variables that a passive handshake has settled.
-    fn handshake(&mut self) -> Handshake<'_> {
-        Handshake { connection: self }
-    }
-
-    /// The program has put `len` more bytes into the send buffer, at
-    /// [`Connection::written_offset`].
-    ///
-    /// # Errors
-    /// [`WriteClosed`] once the write side is closed or the connection over.
-    pub fn write(&mut self, len: u64) -> Result<(), WriteClosed> {
-        if self.snd.fin || self.released || !self.state.can_write() {
-            return Err(WriteClosed);
-        }
-        self.snd.written += len;
-        Ok(())
-    }
-
-    /// The program has taken `len` bytes out of the receive buffer. More than
-    /// [`Connection::available`] counts as all of them. May make a window update due.
-    pub fn consume(&mut self, len: u64) {
-        self.rcv.consumed += len.min(self.available());
-        if self.state.can_receive() && self.rcv.wants_update(self.config.mss) {
-            self.ack.now = true;
-        }
-    }
-
-    /// Half-close (RFC 9293 §3.10.4): a FIN follows the last byte written. Without effect if it was
-    /// called before.
-    pub fn shutdown_write(&mut self) {
-        match self.state {
-            // RFC 9293 §3.10.4: in SYN-SENT the close waits; the FIN follows the handshake.
-            State::SynSent | State::SynReceived => self.snd.fin = true,
-            State::Established => {
-                self.snd.fin = true;
-                self.state = State::FinWait1;
-            }
-            State::CloseWait => {
-                self.snd.fin = true;
-                self.state = State::LastAck;
-            }
-            _ => {}
-        }
-    }
-
-    /// The program lets the connection go. What was written is still sent, then a FIN; but if bytes
-    /// that came were not read, or more come, the peer gets a RST, for they are lost
-    /// (RFC 1122 §4.2.2.13, RFC 2525 §2.17). Cannot fail.
-    pub fn close(&mut self, now: Duration) {
-        if self.released {
-            return;
-        }
-        self.released = true;
-        match self.state {
-            // RFC 9293 §3.10.4: "SYN-SENT: Delete the TCB".
-            State::SynSent => self.enter_closed(),
-            State::TimeWait | State::Closed => {}
-            _ if self.available() > 0 => self.reset_connection(),
-            State::FinWait2 => self.timers.arm_end(now + self.config.fin_wait_2),
-            _ => self.shutdown_write(),
-        }
-    }
-
-    /// Ends the connection at once (RFC 9293 §3.10.5). Returns the RST to send, if the peer knows of
-    /// the connection. Cannot fail; the state is CLOSED afterwards.
-    pub fn abort(&mut self) -> Option<Transmit> {
-        self.released = true;
-        match self.state {
-            State::SynSent | State::TimeWait | State::Closed => self.enter_closed(),
-            _ => self.reset_connection(),
-        }
-        self.take_reset()
-    }
-
-    /// Why the connection failed; `Some` once, and never again.
-    pub fn take_error(&mut self) -> Option<ConnectionError> {
-        self.error.take()
-    }
-
-    /// The state.
-    #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
-    }
-
-    /// Stream offset after the last byte that the peer has acknowledged: the send buffer is free up
-    /// to here.
-    #[must_use]
-    pub fn acked_offset(&self) -> u64 {
-        self.snd.acked_offset()
-    }
-
-    /// Stream offset after the last byte written.
-    #[must_use]
-    pub const fn written_offset(&self) -> u64 {
-        self.snd.written
-    }
-
-    /// Stream offset after the last byte that can be read.
-    #[must_use]
-    pub fn readable_offset(&self) -> u64 {
-        self.rcv.readable_offset()
-    }
-
-    /// Stream offset after the last byte that was read ([`Connection::consume`]).
-    #[must_use]
-    pub const fn consumed_offset(&self) -> u64 {
-        self.rcv.consumed
-    }
-
-    /// Bytes that can be read now.
-    #[must_use]
-    pub fn available(&self) -> u64 {
-        self.rcv.readable_offset() - self.rcv.consumed
-    }
-
-    /// Whether the peer's FIN came, and all data before it: after the readable bytes comes end of
-    /// file.
-    #[must_use]
-    pub fn is_peer_closed(&self) -> bool {
-        self.rcv.finished()
-    }
-
-    /// Whether [`Connection::write`] would succeed.
-    #[must_use]
-    pub const fn can_write(&self) -> bool {
-        !self.snd.fin && !self.released && self.state.can_write()
-    }
-
-    /// Turns Nagle's algorithm on or off (TCP_NODELAY is off).
-    pub const fn set_nagle(&mut self, nagle: bool) {
-        self.config.nagle = nagle;
-    }
-
-    /// What the connection has done so far.
-    #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// In TIME-WAIT: the small record that can take the connection's place. Call
-    /// [`Connection::poll_transmit`] to its end first: the last ACK may be due.
-    #[must_use]
-    pub fn time_wait(&self) -> Option<TimeWait> {
-        let expires = self.timers.end()?;
-        (self.state == State::TimeWait).then(|| {
-            TimeWait::new(
-                self.snd.seq(self.snd.max),
-                self.rcv.seq(self.rcv.nxt),
-                self.timestamps,
-                expires,
-                self.config.time_wait,
-            )
-        })
     }
 
     /// Eff.snd.MSS.
@@ -334,38 +186,13 @@ impl Connection {
     }
 }
 
-/// Lets a half-open entry fill in what its handshake has settled.
-pub(crate) struct Handshake<'a> {
-    connection: &'a mut Connection,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Handshake<'_> {
-    /// The peer's SYN had `irs`; our SYN-ACK offered `window` bytes.
-    pub(crate) fn peer(&mut self, irs: SeqNumber, window: u16) {
-        let shift = self.connection.negotiated.receive_shift;
-        self.connection.rcv.synchronize(irs, window, shift);
-    }
-
-    /// Our SYN-ACK is out; the peer's SYN offered `window` bytes.
-    pub(crate) fn sent(&mut self, window: u16) {
-        let snd = &mut self.connection.snd;
-        snd.nxt = 1;
-        snd.max = 1;
-        snd.wnd = u64::from(window);
-        snd.max_wnd = snd.wnd;
-    }
-
-    /// The state of the timestamps option, if it is on.
-    pub(crate) fn timestamps(&mut self, state: Option<TimestampState>) {
-        self.connection.timestamps = state;
-    }
-
-    /// The SYN-ACK was sent at `sent`, and `retransmitted` or not.
-    pub(crate) fn timing(&mut self, sent: Duration, retransmitted: bool) {
-        if retransmitted {
-            self.connection.rtt.syn_was_retransmitted();
-        } else {
-            self.connection.snd.timed = Some((1, sent));
-        }
+    #[test]
+    fn a_connection_fits_in_a_kilobyte() {
+        let size = size_of::<Connection>();
+        assert!(size <= 1024, "{size} bytes");
     }
 }

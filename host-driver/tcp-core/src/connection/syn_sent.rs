@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::input::Received;
+use super::text::Received;
 use super::{Connection, State};
 use crate::congestion::Control;
 use crate::event::{ConnectionError, Events};

@@ -51,6 +51,8 @@ pub struct Host {
     pub close_when_written: bool,
     /// What its program has read.
     pub received: Vec<u8>,
+    /// Super-segments sent so far, one for all segments of it.
+    pub transmits: u64,
     /// All events so far.
     pub events: Events,
     /// The error it was told, if any.
@@ -72,6 +74,7 @@ impl Host {
             written: 0,
             close_when_written: true,
             received: Vec::new(),
+            transmits: 0,
             events: Events::empty(),
             error: None,
         }
@@ -137,7 +140,8 @@ impl Host {
         let room = self.send.size() - (connection.written_offset() - connection.acked_offset());
         let rest = &self.to_send[self.written..];
         let len = rest.len().min(room as usize);
-        if len > 0 && connection.can_write() {
+        // Like a program that is woken only when a third of the buffer is free.
+        if len > 0 && room >= self.send.size() / 3 && connection.can_write() {
             self.send.put(connection.written_offset(), &rest[..len]);
             connection.write(len as u64).expect("it can write");
             self.written += len;
@@ -264,6 +268,7 @@ impl Host {
             transmits.push(transmit);
             assert!(transmits.len() < 100_000, "poll_transmit does not end");
         }
+        self.transmits += transmits.len() as u64;
         for transmit in &transmits {
             packets.extend(self.packets(transmit));
         }
