@@ -3,6 +3,7 @@
 //! A frame is written as it came, Ethernet header first, without FCS. A frame longer than the buffer
 //! goes on in the next one, with MORE set in every completion but the last.
 
+use crate::fault::QueueFault;
 use crate::field::{Field, Layout};
 
 /// Value of the type field of a receive descriptor.
@@ -11,6 +12,9 @@ pub const TYPE_RECEIVE: u64 = 3;
 pub const BUFFER_ALIGN: u64 = 64;
 /// Largest receive buffer in bytes.
 pub const BUFFER_MAX: u32 = 65_536;
+
+/// Most descriptors of one frame: a frame that needs more is dropped as `rx_no_buffer`.
+pub const DESCRIPTORS_MAX: usize = 64;
 
 /// Bus address of the buffer.
 pub const ADDR: Field = Field::new("addr", 0, 64);
@@ -60,6 +64,25 @@ impl RxDescriptor {
     }
 }
 
+/// The checks that a receive descriptor must pass, in the order in which the NIC makes them.
+///
+/// # Errors
+/// The fault that quarantines the queue pair: BadDescriptorType, BadAlignment (address), BadLength (not
+/// a multiple of 64, or outside of 64..=65,536).
+pub const fn check(d: u128) -> Result<RxDescriptor, QueueFault> {
+    let Some(descriptor) = RxDescriptor::decode(d) else {
+        return Err(QueueFault::BadDescriptorType);
+    };
+    if !descriptor.addr.is_multiple_of(BUFFER_ALIGN) {
+        return Err(QueueFault::BadAlignment);
+    }
+    let len = descriptor.len;
+    if len == 0 || len > BUFFER_MAX || !len.is_multiple_of(BUFFER_ALIGN as u32) {
+        return Err(QueueFault::BadLength);
+    }
+    Ok(descriptor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +95,17 @@ mod tests {
         };
         assert_eq!(RxDescriptor::decode(d.encode()), Some(d));
         assert_eq!(RxDescriptor::decode(0), None);
+        assert_eq!(check(d.encode()), Ok(d));
+        assert_eq!(check(0), Err(QueueFault::BadDescriptorType));
+        assert_eq!(
+            check(RxDescriptor { addr: 32, ..d }.encode()),
+            Err(QueueFault::BadAlignment)
+        );
+        for len in [0, 32, 65_600] {
+            assert_eq!(
+                check(RxDescriptor { len, ..d }.encode()),
+                Err(QueueFault::BadLength)
+            );
+        }
     }
 }

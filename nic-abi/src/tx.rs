@@ -23,6 +23,8 @@ pub const TYPE_BUFFER: u64 = 2;
 pub const PAYLOAD_MAX: u32 = 65_536;
 /// Most buffers of one request.
 pub const BUFFERS_MAX: u32 = 31;
+/// Largest buffer in bytes: all of a request in one.
+pub const BUFFER_LEN_MAX: u32 = PAYLOAD_MAX + 255;
 /// Smallest frame that is sent; shorter ones are padded with zeros. No FCS.
 pub const FRAME_MIN: u32 = 60;
 /// Shortest header of a request that asks for TSO or a full checksum, in bytes: Ethernet + 20.

@@ -1,0 +1,92 @@
+//! A completion queue: phase, credit, interrupt.
+
+use longshore_dma::HostMemory;
+use nic_abi::ring::{entry_offset, phase};
+use sim_wire::Picos;
+use std::collections::VecDeque;
+
+/// The completion queue of one queue pair.
+#[derive(Debug, Clone, Default)]
+pub struct CompletionQueue {
+    /// Bus address.
+    pub base: u64,
+    /// log2 of its entries.
+    pub log2: u32,
+    /// Next entry to be written; its lower 16 bits are the free-running index.
+    pub producer: u32,
+    /// Next entry that the driver will read.
+    pub consumer: u16,
+    /// Raise the vector at the next completion.
+    pub armed: bool,
+    /// When the first completion since the last interrupt was written.
+    waiting_since: Option<Picos>,
+    /// Entries without credit.
+    backlog: VecDeque<nic_abi::completion::Completion>,
+}
+
+impl CompletionQueue {
+    /// An empty queue of `1 << log2` entries at `base`.
+    pub fn new(base: u64, log2: u32) -> Self {
+        Self {
+            base,
+            log2,
+            ..Self::default()
+        }
+    }
+
+    /// Entries that the driver has not read.
+    pub fn unread(&self) -> u16 {
+        (self.producer as u16).wrapping_sub(self.consumer)
+    }
+
+    /// True if entries wait for the driver to make room: the queue pair takes up no more work then.
+    pub fn is_stalled(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Puts a completion into the queue, or behind those that wait for room.
+    pub fn push(&mut self, completion: nic_abi::completion::Completion) {
+        self.backlog.push_back(completion);
+    }
+
+    /// True if the driver may say that it has read up to `index`.
+    pub fn accepts_consumer(&self, index: u16) -> bool {
+        index.wrapping_sub(self.consumer) <= self.unread()
+    }
+
+    /// Writes what there is credit for; returns the number of entries written.
+    pub fn flush(&mut self, memory: &dyn HostMemory, now: Picos) -> u64 {
+        let mut written = 0;
+        while u32::from(self.unread()) < 1 << self.log2 {
+            let Some(completion) = self.backlog.pop_front() else {
+                break;
+            };
+            let entry = completion.encode(phase(self.producer, self.log2));
+            let offset = entry_offset(self.producer as u16, self.log2);
+            // A posted write: a fault loses the entry and the NIC cannot know.
+            let _ = memory.write(self.base.wrapping_add(offset.into()), &entry.to_le_bytes());
+            self.producer = self.producer.wrapping_add(1);
+            self.waiting_since.get_or_insert(now);
+            written += 1;
+        }
+        written
+    }
+
+    /// When the interrupt is due with moderation `delay` and `count` (0: none): `None` if nothing is to be told.
+    pub fn interrupt_due(&self, now: Picos, delay: Picos, count: u16) -> Option<Picos> {
+        if !self.armed || self.unread() == 0 {
+            return None;
+        }
+        let since = self.waiting_since.unwrap_or(now);
+        if count != 0 && self.unread() >= count {
+            return Some(since);
+        }
+        Some(Picos(since.0.saturating_add(delay.0)))
+    }
+
+    /// The interrupt was raised.
+    pub fn disarm(&mut self) {
+        self.armed = false;
+        self.waiting_since = None;
+    }
+}
