@@ -20,6 +20,7 @@ pub struct Entry {
 pub fn entries() -> Vec<Entry> {
     let mut all = Vec::new();
     all.extend(crate::bits::CATALOG);
+    all.extend(crate::cdc::CATALOG);
     all.extend(crate::checksum::CATALOG);
     all.extend(crate::memory::CATALOG);
     all.extend(crate::stream::CATALOG);

@@ -16,6 +16,7 @@
 
 pub mod bits;
 pub mod catalog;
+pub mod cdc;
 pub mod checksum;
 pub mod emit;
 pub mod host;

@@ -8,7 +8,8 @@ use std::{
 
 /// Flags besides prefix and paths. Single-threaded: two threads on shared cores are several times slower. Every warning is
 /// an error; WIDTH is off because rust-hdl prints plain literals, which Verilog takes as 32 bits wide, UNUSED and the
-/// naming rules because generated text has unused enum constants and several modules per file.
+/// naming rules because generated text has unused enum constants and several modules per file, UNSIGNED and CMPCONST because
+/// unrolled loops compare with 0 and with the highest number too.
 pub(crate) const FLAGS: &[&str] = &[
     "--cc",
     "-O3",
@@ -22,6 +23,8 @@ pub(crate) const FLAGS: &[&str] = &[
     "-Wno-UNUSED",
     "-Wno-DECLFILENAME",
     "-Wno-VARHIDDEN",
+    "-Wno-UNSIGNED",
+    "-Wno-CMPCONST",
 ];
 
 /// Where Verilator is.

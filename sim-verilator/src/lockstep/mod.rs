@@ -78,6 +78,12 @@ impl Step {
         self.in_reset
     }
 
+    /// A reset until that time in picoseconds: for several clocks.
+    pub fn reset_until(&mut self, time: u64) -> bool {
+        self.in_reset = self.time < time;
+        self.in_reset
+    }
+
     /// Like [`reset`](Self::reset), and besides asserted for a cycle about every `every` cycles.
     pub fn reset_now_and_then(&mut self, every: u32) -> bool {
         use rand::RngExt as _;

@@ -72,6 +72,7 @@ pub struct StreamSource {
     queue: VecDeque<Vec<u8>>,
     beats: VecDeque<Sample>,
     offered: bool,
+    was_in_reset: bool,
     pace: Pace,
 }
 
@@ -109,7 +110,7 @@ impl StreamSource {
     pub fn drive(&mut self, s: &mut AxisSink, step: &mut Step) {
         if step.in_reset() {
             self.beats.clear();
-            self.offered = false;
+            (self.offered, self.was_in_reset) = (false, true);
             s.tvalid.next = false;
             return;
         }
@@ -123,10 +124,11 @@ impl StreamSource {
         }
         s.tvalid.next = false;
         // One idle cycle after reset, as a registered source has.
+        let idle = std::mem::take(&mut self.was_in_reset);
         let Some(beat) = self
             .beats
             .front()
-            .filter(|_| step.cycle > 2 && self.pace.now(&mut step.rng))
+            .filter(|_| !idle && self.pace.now(&mut step.rng))
         else {
             return;
         };
