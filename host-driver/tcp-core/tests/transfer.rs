@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tcp_core::testing::{Faults, Pair, Reader, pattern, seed};
-use tcp_core::{Config, State};
+use tcp_core::{Config, ConnectionError, State};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -197,4 +197,66 @@ fn a_fast_clean_link_is_filled_with_large_super_segments() {
         let counters = pair.a.connection().unwrap().counters();
         assert_eq!(counters.retransmitted, 0);
     }
+}
+
+#[test]
+fn coalesced_segments_carry_the_same_bytes() {
+    let faults = Faults {
+        delay: ms(5),
+        loss: 0.02,
+        reordering: 0.02,
+        ..Faults::default()
+    };
+    let config = Config::default();
+    for i in 0..5 {
+        let seed = seed(8) + i;
+        let mut pair = Pair::new(&config, &config, 500_000, faults, seed);
+        pair.coalesce = true;
+        let pair = check(pair, 2_000_000, 10_000, &format!("seed {seed}"));
+        let (a, b) = (pair.a.connection().unwrap(), pair.b.connection().unwrap());
+        let (data, acks) = (b.counters().segs_in, a.counters().segs_in);
+        assert!(acks < data, "{acks} ACKs of {data} segments");
+    }
+}
+
+#[test]
+fn a_lost_tail_is_made_good_by_the_timer() {
+    let faults = Faults {
+        delay: ms(5),
+        ..Faults::default()
+    };
+    let config = Config::default();
+    let mut pair = Pair::new(&config, &config, 100_000, faults, seed(9));
+    pair.a.close_when_written = false;
+    let data = pattern(10_000, 1);
+    pair.a.send(&data[..5000]);
+    pair.run_until(ms(1000), |pair| pair.b.received.len() == 5000)
+        .unwrap_or_else(|stuck| panic!("{stuck}"));
+    pair.ab.faults.loss = 1.0;
+    pair.a.send(&data[5000..]);
+    pair.settle();
+    pair.ab.faults.loss = 0.0;
+    pair.run_until(ms(5000), |pair| pair.b.received.len() == 10_000)
+        .unwrap_or_else(|stuck| panic!("{stuck}"));
+    assert!(pair.b.received == data);
+    assert_eq!(pair.a.connection().unwrap().counters().timeouts, 1);
+}
+
+#[test]
+fn a_dead_link_ends_the_connection_with_an_error_told_once() {
+    let faults = Faults {
+        delay: ms(5),
+        ..Faults::default()
+    };
+    let config = Config::default();
+    let mut pair = Pair::new(&config, &config, 100_000, faults, seed(10));
+    pair.a.send(&pattern(1_000_000, 1));
+    pair.run_until(ms(1000), |pair| pair.b.received.len() > 100_000)
+        .unwrap_or_else(|stuck| panic!("{stuck}"));
+    pair.ab.faults.loss = 1.0;
+    pair.ba.faults.loss = 1.0;
+    pair.run_until(HOUR, |pair| pair.a.error.is_some())
+        .unwrap_or_else(|stuck| panic!("{stuck}"));
+    assert_eq!(pair.a.error, Some(ConnectionError::TimedOut));
+    assert_eq!(pair.a.connection().unwrap().state(), State::Closed);
 }

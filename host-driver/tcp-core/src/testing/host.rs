@@ -192,16 +192,7 @@ impl Host {
         Vec::new()
     }
 
-    /// A packet (TCP header and payload) has arrived. Returns packets to send at once.
-    ///
-    /// # Panics
-    /// If it is not a TCP segment, or the connection wants it outside its receive buffer.
-    pub fn on_packet(&mut self, now: Duration, packet: &[u8]) -> Vec<Vec<u8>> {
-        let (segment, header_len) = Segment::parse_whole(packet).expect("a well-formed packet");
-        self.on_segment(now, &segment, &packet[header_len..])
-    }
-
-    /// As [`Host::on_packet`], parsed already.
+    /// A segment has arrived. Returns packets to send at once.
     ///
     /// # Panics
     /// If the connection wants the payload outside its receive buffer.

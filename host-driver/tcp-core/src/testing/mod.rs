@@ -3,11 +3,13 @@
 //! For the tests of this crate and of its users (feature `testing`). A run is a function of its
 //! seed: [`seed`] takes it from `LONGSHORE_SEED` if that is set, and prints it.
 
+mod coalesce;
 mod host;
 mod link;
 mod pair;
 mod ring;
 
+pub use coalesce::coalesce;
 pub use host::{Host, Reader};
 pub use link::{Faults, Link};
 pub use pair::{Outcome, Pair, Stuck};

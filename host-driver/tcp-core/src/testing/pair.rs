@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use thiserror::Error;
 
+use super::coalesce::coalesce;
 use super::host::Host;
 use super::link::{Faults, Link};
 use crate::{Config, Initial, Ports, Segment, SeqNumber};
@@ -25,6 +26,8 @@ pub struct Pair {
     pub ab: Link,
     /// From `b` to `a`.
     pub ba: Link,
+    /// Both ends' NICs coalesce what arrives at the same time.
+    pub coalesce: bool,
     trace: VecDeque<String>,
 }
 
@@ -67,6 +70,7 @@ impl Pair {
             b: Host::listening(b, initial(7), ports.reversed(), send_buffer),
             ab: Link::new(faults, seed),
             ba: Link::new(faults, seed ^ 0x5555),
+            coalesce: false,
             trace: VecDeque::new(),
         }
     }
@@ -120,6 +124,21 @@ impl Pair {
         self.send_b(packets);
     }
 
+    fn arrivals(link: &mut Link, now: Duration, join: bool) -> Vec<(Segment, Vec<u8>)> {
+        let packets: Vec<_> = std::iter::from_fn(|| link.receive(now)).collect();
+        if join {
+            return coalesce(&packets);
+        }
+        packets
+            .iter()
+            .map(|packet| {
+                let (segment, header_len) =
+                    Segment::parse_whole(packet).expect("a well-formed packet");
+                (segment, packet[header_len..].to_vec())
+            })
+            .collect()
+    }
+
     /// When the next thing happens.
     #[must_use]
     pub fn next_event(&self) -> Option<Duration> {
@@ -135,18 +154,23 @@ impl Pair {
     }
 
     /// Goes to the next event and lets it happen. `false` if there is none.
+    ///
+    /// # Panics
+    /// If a host sent something that is not a TCP segment.
     pub fn step(&mut self) -> bool {
         self.settle();
         let Some(at) = self.next_event() else {
             return false;
         };
         self.now = self.now.max(at);
-        while let Some(packet) = self.ab.receive(self.now) {
-            let reply = self.b.on_packet(self.now, &packet);
+        let at_b = Self::arrivals(&mut self.ab, self.now, self.coalesce);
+        for (segment, payload) in at_b {
+            let reply = self.b.on_segment(self.now, &segment, &payload);
             self.send_b(reply);
         }
-        while let Some(packet) = self.ba.receive(self.now) {
-            let reply = self.a.on_packet(self.now, &packet);
+        let at_a = Self::arrivals(&mut self.ba, self.now, self.coalesce);
+        for (segment, payload) in at_a {
+            let reply = self.a.on_segment(self.now, &segment, &payload);
             self.send_a(reply);
         }
         let reply = self.a.on_timeout(self.now);

@@ -123,6 +123,19 @@ fn an_old_segment_does_not_change_the_window() {
 }
 
 #[test]
+fn an_old_acknowledgement_does_not_change_the_window() {
+    let mut tcp = Script::established(&plain());
+    tcp.write(2000);
+    tcp.poll();
+    tcp.recv(". 1:1(0) ack 2001 win 5000");
+    // New data, overtaken by an ACK that was sent after it.
+    let received = tcp.recv(". 1:101(100) ack 1001 win 9");
+    assert!(received.placement.is_some());
+    tcp.recv(". 101:201(100) ack 1001 win 9");
+    assert_eq!(tcp.tcp.info().send_window, 5000);
+}
+
+#[test]
 fn the_offered_window_closes_as_the_buffer_fills_and_opens_by_a_segment_at_least() {
     let mut tcp = Script::established(&one_segment_buffer());
     for i in 0..5 {
