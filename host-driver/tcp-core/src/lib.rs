@@ -25,6 +25,33 @@
 //! receive buffer has room for [`Config::receive_buffer`] bytes from
 //! [`Connection::consumed_offset`] on, and [`Placement`] says where arriving bytes belong.
 //!
+//! # Example
+//! A handshake in memory, and a hundred bytes:
+//! ```
+//! use core::time::Duration;
+//! use tcp_core::{Config, Connection, HalfOpen, Initial, Ports, SeqNumber, State};
+//!
+//! let (now, ports) = (Duration::ZERO, Ports { source: 4000, destination: 80 });
+//! let initial = |iss| Initial { iss: SeqNumber(iss), timestamp_offset: 0 };
+//! let config = Config::default();
+//!
+//! let mut client = Connection::connect(&config, initial(1));
+//! let syn = client.poll_transmit(now).unwrap().to_segment(ports);
+//! let (half_open, syn_ack) = HalfOpen::new(now, &config, initial(2), &syn).unwrap();
+//! client.on_segment(now, &syn_ack.to_segment(ports.reversed()));
+//! let ack = client.poll_transmit(now).unwrap().to_segment(ports);
+//! let (mut server, _) = Connection::from_half_open(now, &config, &half_open, &ack);
+//! assert_eq!(server.state(), State::Established);
+//!
+//! client.write(100)?;
+//! let data = client.poll_transmit(now).unwrap();
+//! assert_eq!(data.payload, 0..100);
+//! let received = server.on_segment(now, &data.to_segment(ports));
+//! assert_eq!(received.placement.unwrap().len, 100);
+//! assert_eq!(server.available(), 100);
+//! # Ok::<(), tcp_core::WriteClosed>(())
+//! ```
+//!
 //! Not here yet: SACK (so `sackOK` is not offered), RACK-TLP, ECN, keep-alive, urgent data.
 #![forbid(unsafe_code)]
 
