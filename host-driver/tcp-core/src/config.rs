@@ -76,7 +76,7 @@ impl Config {
     }
 
     /// The receive buffer, within its bounds.
-    pub(crate) fn receive_buffer(&self) -> u32 {
+    pub(crate) fn bounded_receive_buffer(&self) -> u32 {
         self.receive_buffer.clamp(1, Self::MAX_RECEIVE_BUFFER)
     }
 
@@ -84,13 +84,13 @@ impl Config {
     pub(crate) fn window_shift(&self) -> u8 {
         // RFC 7323 §2.3: "The maximum scale exponent is limited to 14".
         (0..14)
-            .find(|shift| self.receive_buffer() >> shift <= u32::from(u16::MAX))
+            .find(|shift| self.bounded_receive_buffer() >> shift <= u32::from(u16::MAX))
             .unwrap_or(14)
     }
 
     /// The window field of our SYN: never scaled (RFC 7323 §2.2), whole segments if it can be.
     pub(crate) fn initial_window_field(&self) -> u16 {
-        let limit = u16::try_from(self.receive_buffer()).unwrap_or(u16::MAX);
+        let limit = u16::try_from(self.bounded_receive_buffer()).unwrap_or(u16::MAX);
         let mss = self.mss.max(1);
         if limit < mss {
             limit

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tcp_core::testing::{Faults, Pair, Reader, pattern};
 use tcp_core::{
     Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, MAX_HEADER_LEN, Options, Ports,
-    Received, Segment, SeqNumber, State, Timestamps, Transmit,
+    Received, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps, Transmit, reset_for,
 };
 
 const ISS: SeqNumber = SeqNumber(u32::MAX - 3000);
@@ -342,6 +342,100 @@ proptest! {
             subject.step(&Step::Expire);
         }
         prop_assert_eq!(subject.tcp.state(), State::Closed);
+    }
+}
+
+/// Any segment, its numbers near `seq` and `ack`.
+fn segment(seq: SeqNumber, ack: SeqNumber) -> impl Strategy<Value = Segment> {
+    let timestamps = prop::option::of((0..300u32, any::<u32>()));
+    (
+        near(),
+        near(),
+        any::<u8>(),
+        any::<u16>(),
+        0..2000u32,
+        timestamps,
+    )
+        .prop_map(
+            move |(ahead, ack_ahead, flags, window, payload_len, timestamps)| Segment {
+                seq: SeqNumber(seq.0.wrapping_add_signed(ahead)),
+                ack: SeqNumber(ack.0.wrapping_add_signed(ack_ahead)),
+                ports: Ports::default(),
+                flags: Flags::from_bits_retain(flags),
+                window,
+                urgent: 0,
+                options: Options {
+                    timestamps: timestamps.map(|(value, echo)| Timestamps { value, echo }),
+                    ..Options::default()
+                },
+                payload_len,
+                segments: 1,
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn a_half_open_entry_stands_any_segments_and_completes_only_on_an_ack_of_its_syn(
+        segments in prop::collection::vec(segment(IRS + 1, ISS + 1), 1..40),
+        timestamps: bool,
+    ) {
+        let now = Duration::from_secs(5);
+        let config = Config { timestamps, ..Config::default() };
+        let initial = Initial { iss: ISS, timestamp_offset: 9 };
+        let mut syn = segments[0];
+        syn.flags = Flags::SYN;
+        syn.seq = IRS;
+        let (mut entry, _) = HalfOpen::new(now, &config, initial, &syn).expect("a SYN");
+        for segment in &segments {
+            match entry.on_segment(now, &config, segment) {
+                HalfOpenOutcome::Ignore | HalfOpenOutcome::Remove => {}
+                HalfOpenOutcome::Reply(reply) => {
+                    prop_assert!(reply.flags.intersects(Flags::SYN | Flags::RST));
+                }
+                HalfOpenOutcome::Complete => {
+                    prop_assert!(segment.flags.contains(Flags::ACK));
+                    prop_assert_eq!(segment.ack, ISS + 1);
+                    let (mut tcp, _) = Connection::from_half_open(now, &config, &entry, segment);
+                    while tcp.poll_transmit(now).is_some() {}
+                    prop_assert!(tcp.next_timeout().is_none_or(|at| at > now));
+                }
+            }
+            entry.on_timeout(entry.next_timeout(), &config);
+        }
+    }
+
+    #[test]
+    fn time_wait_stands_any_segments_and_never_answers_a_reset(
+        segments in prop::collection::vec(segment(IRS + 2, ISS + 2), 1..40),
+        timestamps: bool,
+    ) {
+        let config = Config { timestamps, ..Config::default() };
+        let mut subject = Subject::new(&config, true);
+        subject.tcp.shutdown_write();
+        subject.poll();
+        let fin = Step::Segment {
+            seq: 0,
+            ack: 0,
+            flags: (Flags::FIN | Flags::ACK).bits(),
+            window: 1000,
+            len: 0,
+            segments: 1,
+            timestamp: Some(0),
+        };
+        subject.step(&fin);
+        let mut record = subject.tcp.time_wait().expect("TIME-WAIT");
+        for segment in &segments {
+            let outcome = record.on_segment(subject.now, segment);
+            if segment.flags.contains(Flags::RST) {
+                prop_assert!(!matches!(outcome, TimeWaitOutcome::Acknowledge(_)));
+            }
+            prop_assert!(record.expires() >= subject.now);
+        }
+        for segment in &segments {
+            let reply = reset_for(segment);
+            prop_assert_eq!(reply.is_none(), segment.flags.contains(Flags::RST));
+        }
     }
 }
 

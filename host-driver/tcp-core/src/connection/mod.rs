@@ -75,7 +75,7 @@ impl Connection {
     fn new(config: &Config, initial: Initial, state: State, negotiated: Negotiated) -> Self {
         let config = Config {
             mss: config.mss.max(1),
-            receive_buffer: config.receive_buffer(),
+            receive_buffer: config.bounded_receive_buffer(),
             ..*config
         };
         let window = initial_window(&config, negotiated.payload_mss());
