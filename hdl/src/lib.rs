@@ -24,3 +24,4 @@ pub mod lint;
 pub mod memory;
 pub mod queue;
 pub mod stream;
+pub mod witness;

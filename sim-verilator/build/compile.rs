@@ -105,7 +105,7 @@ pub(crate) fn run_all(
     config: &Config,
     tool: &verilate::Verilator,
     jobs: Vec<Job>,
-) -> Result<Vec<PathBuf>, String> {
+) -> Result<Vec<PathBuf>, Vec<String>> {
     let stale: Vec<&Job> = jobs
         .iter()
         .filter(|job| !cache::is_fresh(&job.object, &job.key))
@@ -115,7 +115,10 @@ pub(crate) fn run_all(
         .and_then(|n| n.parse().ok())
         .unwrap_or(1)
         .min(stale.len());
-    let compiler = cc::Build::new().cpp(true).get_compiler();
+    let compiler = cc::Build::new()
+        .cpp(true)
+        .cargo_metadata(false)
+        .get_compiler();
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -133,7 +136,7 @@ pub(crate) fn run_all(
     if failures.is_empty() {
         Ok(jobs.into_iter().map(|job| job.object).collect())
     } else {
-        Err(failures.join(" || "))
+        Err(failures)
     }
 }
 

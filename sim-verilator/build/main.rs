@@ -9,7 +9,7 @@ mod shim;
 mod table;
 mod verilate;
 
-use longshore_hdl::{catalog, emit::Emitted};
+use longshore_hdl::{catalog, emit::Emitted, witness};
 use std::{env, fs, path::PathBuf, process::exit};
 
 /// Ends the build with one line that says what to do.
@@ -43,6 +43,7 @@ fn main() {
     }
     let modules: Vec<Emitted> = catalog::entries()
         .iter()
+        .chain(witness::CATALOG)
         .map(|entry| (entry.emit)().unwrap_or_else(|e| fail(&format!("cannot emit Verilog: {e}"))))
         .collect();
 
@@ -51,7 +52,13 @@ fn main() {
         .map(|m| compile::module(&config, m))
         .collect();
     jobs.extend(compile::runtime(&config));
-    let objects = compile::run_all(&config, &tool, jobs).unwrap_or_else(|e| fail(&e));
+    let objects = compile::run_all(&config, &tool, jobs).unwrap_or_else(|failures| {
+        let (last, others) = failures.split_last().expect("a failure");
+        for failure in others {
+            println!("cargo::error={}", failure.replace('\n', " | "));
+        }
+        fail(last)
+    });
 
     let mut library = cc::Build::new();
     library.cpp(true);

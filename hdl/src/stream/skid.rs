@@ -14,7 +14,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 /// Full-throughput register slice; see the [module](self) for the contract.
-#[derive(LogicBlock, Default)]
+#[derive(LogicBlock)]
 pub struct AxisSkid {
     /// Clock of both sides.
     pub clock: Signal<In, Clock>,
@@ -31,6 +31,39 @@ pub struct AxisSkid {
     ready: DFF<Bit>,
     advance: Signal<Local, Bit>,
     accept: Signal<Local, Bit>,
+    /// Zero; test-only otherwise: bits that the spare register turns over.
+    fault: Constant<Bits<64>>,
+}
+
+impl AxisSkid {
+    fn build(fault: u64) -> Self {
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            s: Default::default(),
+            m: Default::default(),
+            front: Default::default(),
+            front_valid: Default::default(),
+            spare: Default::default(),
+            spare_valid: Default::default(),
+            ready: Default::default(),
+            advance: Default::default(),
+            accept: Default::default(),
+            fault: Constant::new(fault.into()),
+        }
+    }
+
+    /// A slice that is wrong on purpose, for the tests of the nets: a bit of every beat that is held up turns over.
+    #[must_use]
+    pub fn with_fault() -> Self {
+        Self::build(1 << 40)
+    }
+}
+
+impl Default for AxisSkid {
+    fn default() -> Self {
+        Self::build(0)
+    }
 }
 
 impl Logic for AxisSkid {
@@ -56,7 +89,7 @@ impl Logic for AxisSkid {
                 self.front_valid.d.next = self.accept.val();
             }
         } else if self.accept.val() {
-            self.spare.d.next.tdata = self.s.tdata.val();
+            self.spare.d.next.tdata = self.s.tdata.val() ^ self.fault.val();
             self.spare.d.next.tkeep = self.s.tkeep.val();
             self.spare.d.next.tlast = self.s.tlast.val();
             self.spare_valid.d.next = true;
