@@ -89,6 +89,6 @@ pub trait Device: Send + Sync {
     fn reset(&self) -> Result<Quiesced, DeviceError>;
 
     /// The last resort: cuts the device off from memory for good (all mappings removed, the VFIO file closed).
-    /// Always succeeds. Afterwards mapping fails and registers read as gone.
+    /// Always succeeds. Afterwards mapping fails, unmapping succeeds, and registers read as gone.
     fn sever(&self) -> Quiesced;
 }

@@ -4,6 +4,8 @@
 //!   because the device may touch the memory at the same time
 //! - [`HostMemory`] and [`IovaTable`]: how a simulated device reaches memory by bus address
 //! - [`IovaAllocator`]: which bus address a region gets
+//! - [`Pool`] and [`Chunk`]: equal pieces of a region, given back by counted reference: the target of the
+//!   references D and B
 //!
 //! An *IOVA* is the address that a device puts on the bus; the IOMMU (or [`IovaTable`]) turns it into
 //! memory.
@@ -16,7 +18,9 @@ mod iova;
     reason = "raw access to shared memory is this module's purpose"
 )]
 mod memory;
+mod pool;
 
 pub use host::{DmaFault, FaultCause, HostMemory, IovaTable, MapError};
 pub use iova::{IovaAllocator, IovaExhausted};
 pub use memory::{DmaRegion, OutOfRange, PAGE_SIZE};
+pub use pool::{BadPool, CHUNK_ALIGN, Chunk, Pool, Span};

@@ -71,6 +71,10 @@ impl<N: Holder, T: Recycle> Ref<N, T> {
         self.counted.slab.count(self.counted.index)
     }
 
+    pub(crate) fn is_in(&self, slab: &Arc<Inner<T>>) -> bool {
+        Arc::ptr_eq(&self.counted.slab, slab)
+    }
+
     /// True if both refer to the same slot.
     pub fn same<M: Holder>(&self, other: &Ref<M, T>) -> bool {
         Arc::ptr_eq(&self.counted.slab, &other.counted.slab)

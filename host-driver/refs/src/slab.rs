@@ -275,6 +275,11 @@ impl<T: Recycle> Slab<T> {
         Some(Ref::adopt(self.inner.clone(), handle.index))
     }
 
+    /// True if `reference` refers to a slot of this slab.
+    pub fn owns<N: Holder>(&self, reference: &Ref<N, T>) -> bool {
+        reference.is_in(&self.inner)
+    }
+
     /// Slots that are taken.
     pub fn live(&self) -> usize {
         let free = self.inner.free.lock();

@@ -1,0 +1,263 @@
+//! Enabling, stopping, recovering and closing a queue pair.
+//!
+//! The memory that a queue pair handed to the NIC (references M, D and B) is released in three ways only: by
+//! completion; when the queue pair is disabled, its STATUS_ACTIVE is 0, and magic and epoch are those of the live
+//! device; by a confirmed quiesce of the whole device. If none of them can be had, it is stranded: kept, reported,
+//! and freed by the next confirmed quiesce.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use longshore_device::{DeviceError, Interrupt, Stamp};
+use longshore_dma::{Chunk, Pool};
+use longshore_refs::holder::{B, D};
+use nic_abi::{block::queue, fault::QueueFault, rx::BUFFER_ALIGN};
+
+use super::{
+    Chain, Completed, CompletionQueue, Counters, QueueConfig, QueuePair, ReceiveQueue, Submission,
+    TxOutcome, entries::Entries, receive::BUFFER_MAX,
+};
+use crate::{DriverError, mapping::Mapping, nic::Shared};
+
+/// What the NIC says of a queue pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It works.
+    Up,
+    /// It is in quarantine, for a cause that the contract knows (or not).
+    Quarantined(Option<QueueFault>),
+    /// It is disabled, or the device was reset.
+    Down,
+}
+
+/// Memory of a queue pair that is gone while the NIC may still use it.
+pub(crate) struct Stranded {
+    pub(crate) queue: u32,
+    pub(crate) enabled: Stamp,
+    _rings: Option<Mapping>,
+    tx: Vec<Chunk<D>>,
+    rx: Vec<Chunk<B>>,
+}
+
+impl Stranded {
+    pub(crate) fn buffers(&self) -> usize {
+        self.tx.len() + self.rx.len()
+    }
+}
+
+/// Checks the configuration and gets what a queue pair needs before the NIC hears of it.
+fn prepare(
+    shared: &Shared,
+    config: &QueueConfig,
+    buffers: &Pool,
+) -> Result<(Arc<Interrupt>, Mapping), DriverError> {
+    config.check()?;
+    let len = buffers.chunk_len();
+    if len > BUFFER_MAX || !len.is_multiple_of(BUFFER_ALIGN as usize) {
+        return Err(DriverError::BadConfig(
+            "receive buffers are multiples of 64 B, at most 65,472 B",
+        ));
+    }
+    let interrupt = shared.device().interrupt(config.vector)?;
+    Ok((interrupt, shared.bus.allocate(config.layout().len)?))
+}
+
+impl<T: Send> QueuePair<T> {
+    pub(crate) fn open(
+        shared: Arc<Shared>,
+        index: u32,
+        config: QueueConfig,
+        buffers: Arc<Pool>,
+    ) -> Result<Self, DriverError> {
+        let (interrupt, memory) =
+            prepare(&shared, &config, &buffers).inspect_err(|_| shared.give_back(index))?;
+        let layout = config.layout();
+        let ring = |base, log2| Entries::new(memory.region.clone(), base, log2);
+        let sq = Submission::new(ring(layout.sq, config.sq_log2));
+        let rq = ReceiveQueue::new(ring(layout.rq, config.rq_log2));
+        let cq = CompletionQueue::new(ring(layout.cq, config.cq_log2));
+        let recycled = Vec::with_capacity(rq.len().into());
+        let epoch = shared.epoch();
+        let mut this = Self {
+            shared,
+            index,
+            config,
+            interrupt,
+            memory: Some(memory),
+            enabled: Stamp::now(),
+            epoch,
+            quarantined: false,
+            live: false,
+            sq,
+            rq,
+            cq,
+            buffers,
+            recycled,
+            chain: Chain::None,
+            counters: Counters::default(),
+            not_sync: PhantomData,
+        };
+        this.start()?;
+        Ok(this)
+    }
+
+    /// Configures and enables the queue pair, which the NIC does not use, and posts receive buffers.
+    fn start(&mut self) -> Result<(), DriverError> {
+        // Somebody before us may have left it running.
+        self.write(queue::CONTROL, 0)?;
+        self.wait_inactive()?;
+        self.cq.reset();
+        let iova = self.memory.as_ref().map_or(0, |m| m.iova);
+        let layout = self.config.layout();
+        for (low, high, offset) in [
+            (queue::SQ_BASE_LOW, queue::SQ_BASE_HIGH, layout.sq),
+            (queue::RQ_BASE_LOW, queue::RQ_BASE_HIGH, layout.rq),
+            (queue::CQ_BASE_LOW, queue::CQ_BASE_HIGH, layout.cq),
+        ] {
+            let base = iova + offset as u64;
+            self.write(low, base as u32)?;
+            self.write(high, (base >> 32) as u32)?;
+        }
+        let config = self.config;
+        self.write(
+            queue::SIZES,
+            queue::SIZES_SQ.of(config.sq_log2)
+                | queue::SIZES_RQ.of(config.rq_log2)
+                | queue::SIZES_CQ.of(config.cq_log2),
+        )?;
+        self.write(
+            queue::INTERRUPT,
+            queue::INTERRUPT_VECTOR.of(config.vector.into())
+                | queue::INTERRUPT_DELAY.of(config.moderation.delay.into())
+                | queue::INTERRUPT_COUNT.of(config.moderation.count.into()),
+        )?;
+        self.epoch = self.shared.epoch();
+        // From here on the NIC may use the rings.
+        self.enabled = Stamp::now();
+        self.live = true;
+        self.quarantined = false;
+        self.write(queue::CONTROL, queue::CONTROL_ENABLE.of(1))?;
+        let status = self.read(queue::STATUS)?;
+        if status == u32::MAX {
+            return Err(DeviceError::Gone.into());
+        }
+        if queue::STATUS_QUARANTINE.get(status) != 0 {
+            return Err(DriverError::EnableFailed {
+                index: self.index,
+                fault: QueueFault::from_raw(queue::STATUS_CAUSE.get(status) as u8),
+            });
+        }
+        self.replenish(true)
+    }
+
+    fn wait_inactive(&self) -> Result<(), DeviceError> {
+        self.shared.patience.poll("inactive", || {
+            let status = self.read(queue::STATUS)?;
+            if status == u32::MAX {
+                return Err(DeviceError::Gone);
+            }
+            Ok((queue::STATUS_ACTIVE.get(status) == 0).then_some(()))
+        })
+    }
+
+    /// Makes sure that the NIC uses this queue pair's memory no more.
+    fn stop(&mut self) -> Result<(), DeviceError> {
+        if self.live && !self.shared.is_quiesced(self.enabled) {
+            self.write(queue::CONTROL, 0)?;
+            self.wait_inactive()?;
+            self.shared.check_alive()?;
+        }
+        self.live = false;
+        Ok(())
+    }
+
+    /// Hands all that the NIC completed before it stopped to `done`, then everything else as aborted.
+    fn settle(&mut self, done: &mut Vec<Completed<T>>) {
+        let all = self.cq.len().into();
+        self.drain(all, done);
+        let aborted = &mut self.counters.aborted;
+        let released = self.sq.abandon(|owner| {
+            *aborted += 1;
+            done.push(Completed::Sent {
+                owner,
+                outcome: TxOutcome::Aborted,
+            });
+        });
+        drop(released);
+        if let Chain::Begun(frame) = std::mem::replace(&mut self.chain, Chain::None) {
+            self.recycle(frame);
+        }
+        self.recycled.extend(self.rq.abandon());
+        // Never more than the ring holds.
+        self.recycled.truncate(self.rq.len().into());
+    }
+
+    /// Starts over after a quarantine or a reset: stops the queue pair, hands all requests to `done` (those that
+    /// the NIC did not complete as [`TxOutcome::Aborted`]), enables it again and posts receive buffers.
+    ///
+    /// # Errors
+    /// [`DriverError::Device`] if the NIC does not stop: then [`crate::Nic::reset`], and recover again. What
+    /// [`crate::Nic::queue_pair`] reports.
+    pub fn recover(&mut self, done: &mut Vec<Completed<T>>) -> Result<(), DriverError> {
+        self.stop()?;
+        self.settle(done);
+        self.start()
+    }
+
+    /// What the NIC says: register reads, for when completions fail to come.
+    ///
+    /// # Errors
+    /// [`DriverError::Device`] if the device is gone or was reset behind the driver's back.
+    pub fn health(&self) -> Result<Health, DriverError> {
+        if !self.live || self.epoch != self.shared.epoch() {
+            return Ok(Health::Down);
+        }
+        self.shared.check_alive()?;
+        let status = self.read(queue::STATUS)?;
+        if queue::STATUS_QUARANTINE.get(status) != 0 {
+            let cause = queue::STATUS_CAUSE.get(status) as u8;
+            return Ok(Health::Quarantined(QueueFault::from_raw(cause)));
+        }
+        let enabled = queue::CONTROL_ENABLE.get(self.read(queue::CONTROL)?) != 0;
+        Ok(if enabled { Health::Up } else { Health::Down })
+    }
+
+    /// Closes the queue pair, handing what the NIC completed, and the owners of what it did not, to `done`. Cannot
+    /// fail: memory that the NIC does not let go of is kept until a quiesce is confirmed.
+    pub fn close(mut self, done: &mut Vec<Completed<T>>) {
+        self.shut_down(done);
+    }
+
+    fn shut_down(&mut self, done: &mut Vec<Completed<T>>) {
+        let Some(rings) = self.memory.take() else {
+            return;
+        };
+        if let Err(error) = self.stop() {
+            tracing::warn!(queue = self.index, %error, "queue pair does not stop");
+            let tx = self.sq.abandon(|owner| {
+                done.push(Completed::Sent {
+                    owner,
+                    outcome: TxOutcome::Aborted,
+                });
+            });
+            let stranded = Stranded {
+                queue: self.index,
+                enabled: self.enabled,
+                _rings: Some(rings),
+                tx: tx.into(),
+                rx: self.rq.abandon().collect(),
+            };
+            self.live = false;
+            self.shared.strand(stranded);
+        } else {
+            self.settle(done);
+            drop(rings);
+            self.shared.give_back(self.index);
+        }
+    }
+}
+
+impl<T: Send> Drop for QueuePair<T> {
+    fn drop(&mut self) {
+        self.shut_down(&mut Vec::new());
+    }
+}

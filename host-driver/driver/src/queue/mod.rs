@@ -1,0 +1,466 @@
+//! A queue pair: submission, receive and completion queue, owned by one thread.
+
+mod completion;
+mod config;
+mod counters;
+mod entries;
+mod lifecycle;
+mod receive;
+mod submission;
+
+pub use config::{Moderation, QueueConfig};
+pub use counters::Counters;
+pub use lifecycle::Health;
+pub(crate) use lifecycle::Stranded;
+
+use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use longshore_device::{DeviceError, Interrupt, Stamp};
+use longshore_dma::{Chunk, Pool};
+use longshore_refs::holder::B;
+use nic_abi::{
+    block::{Feature, queue},
+    completion::{Completion, RxCompletion, UnknownCompletion},
+    fault::{QueueFault, Status},
+    tx::TxContext,
+};
+
+use crate::{
+    DriverError, Piece, PostError, Received, Refusal, frame::Part, mapping::Mapping, nic::Shared,
+    request,
+};
+use completion::CompletionQueue;
+use receive::ReceiveQueue;
+use submission::Submission;
+
+/// How a transmit request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TxOutcome {
+    /// The NIC completed it.
+    Done {
+        /// What it says.
+        status: Status,
+        /// Frames sent for it; known for requests with a completion of their own.
+        segments: Option<u32>,
+    },
+    /// The queue pair was recovered or closed before the NIC completed it: sent whole, in part or not at all.
+    Aborted,
+}
+
+/// What [`QueuePair::poll`] finds, in the order in which the NIC completed it.
+#[derive(Debug)]
+pub enum Completed<T> {
+    /// A frame.
+    Received(Received),
+    /// A transmit request is done; its references D are released.
+    Sent {
+        /// Whatever was posted with it.
+        owner: T,
+        /// How it ended.
+        outcome: TxOutcome,
+    },
+    /// The queue pair is in quarantine until [`QueuePair::recover`].
+    Quarantined {
+        /// Cause.
+        fault: QueueFault,
+        /// Descriptor at fault, in the ring that the cause names.
+        index: u16,
+    },
+}
+
+/// Frame of which not all buffers are complete.
+enum Chain {
+    None,
+    Begun(Received),
+    /// The rest of a frame that was given up.
+    Skipping,
+}
+
+/// A queue pair of a NIC.
+///
+/// It belongs to one thread at a time (`Send`, not `Sync`): that thread posts, polls and recovers; others hand it
+/// their work. No data-path call reads a register; each batch costs one doorbell per queue that moved.
+pub struct QueuePair<T: Send> {
+    shared: Arc<Shared>,
+    index: u32,
+    config: QueueConfig,
+    interrupt: Arc<Interrupt>,
+    /// Memory of the rings (reference M).
+    memory: Option<Mapping>,
+    /// When the NIC was last given the rings.
+    enabled: Stamp,
+    epoch: u32,
+    quarantined: bool,
+    /// False while the NIC has none of this queue pair's memory.
+    live: bool,
+    sq: Submission<T>,
+    rq: ReceiveQueue,
+    cq: CompletionQueue,
+    buffers: Arc<Pool>,
+    /// Buffers on their way from a frame back to the receive ring, past the pool.
+    recycled: Vec<Chunk<B>>,
+    chain: Chain,
+    counters: Counters,
+    not_sync: PhantomData<Cell<()>>,
+}
+
+impl<T: Send> QueuePair<T> {
+    /// Posts a transmit request: one frame, or a template header and payload to be segmented. `context.payload_len`
+    /// and `context.buffers` follow from the pieces; `context.complete` asks for a completion of its own (the last
+    /// request of a batch always has one). The NIC sees it after [`QueuePair::ring`].
+    ///
+    /// On success `pieces` is empty (its capacity stays, for the next request), and `owner` comes back with
+    /// [`Completed::Sent`].
+    ///
+    /// # Errors
+    /// [`PostError`] with the owner; `pieces` are unchanged.
+    pub fn post(
+        &mut self,
+        context: TxContext,
+        pieces: &mut Vec<Piece>,
+        owner: T,
+    ) -> Result<(), PostError<T>> {
+        let limit = self.shared.identity.frame_limit;
+        let context = match request::check(context, pieces, limit, &self.shared.features) {
+            Ok(context) => context,
+            Err(refusal) => return Err(PostError { refusal, owner }),
+        };
+        let refusal = if self.is_down() {
+            Refusal::Down
+        } else if self.sq.room() < 1 + pieces.len() as u16 {
+            self.counters.sq_full += 1;
+            Refusal::Full
+        } else {
+            self.counters.posted += 1;
+            self.counters.descriptors += 1 + pieces.len() as u64;
+            self.sq.post(context, pieces, owner);
+            return Ok(());
+        };
+        Err(PostError { refusal, owner })
+    }
+
+    /// Shows the NIC what was posted: one doorbell, none if there is nothing new.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    pub fn ring(&mut self) -> Result<(), DriverError> {
+        if let Some(tail) = self.sq.take_tail() {
+            self.counters.sq_doorbells += 1;
+            self.doorbell(queue::SQ_DOORBELL, queue::SQ_TAIL.of(tail.into()))?;
+        }
+        Ok(())
+    }
+
+    /// Handles up to `budget` completions and appends what they mean to `done`; posts fresh receive buffers and
+    /// returns credit, each when it is worth a doorbell. Returns the number of completions: below `budget`, nothing
+    /// more is there.
+    ///
+    /// Whatever a broken device writes, this only counts it ([`Counters::bad_completions`]).
+    ///
+    /// # Errors
+    /// [`DriverError::Reset`] if the device was reset since; what the transport reports.
+    pub fn poll(
+        &mut self,
+        budget: usize,
+        done: &mut Vec<Completed<T>>,
+    ) -> Result<usize, DriverError> {
+        if self.epoch != self.shared.epoch() {
+            return Err(DriverError::Reset);
+        }
+        let n = self.drain(budget, done);
+        if !self.is_down() {
+            self.replenish(false)?;
+            if let Some(head) = self.cq.overdue() {
+                self.counters.cq_doorbells += 1;
+                self.doorbell(queue::CQ_DOORBELL, queue::CQ_HEAD.of(head.into()))?;
+            }
+        }
+        Ok(n)
+    }
+
+    fn drain(&mut self, budget: usize, done: &mut Vec<Completed<T>>) -> usize {
+        let mut n = 0;
+        while n < budget
+            && let Some(entry) = self.cq.next()
+        {
+            n += 1;
+            self.complete(entry, done);
+        }
+        self.counters.completions += n as u64;
+        n
+    }
+
+    fn complete(&mut self, entry: u128, done: &mut Vec<Completed<T>>) {
+        match Completion::decode(entry) {
+            Ok(Completion::Rx(rx)) => {
+                if let Some(frame) = self.receive(rx) {
+                    self.counters.frames += 1;
+                    self.counters.frame_bytes += frame.len() as u64;
+                    done.push(Completed::Received(frame));
+                }
+            }
+            Ok(Completion::Tx {
+                head,
+                status,
+                segments,
+                ..
+            }) => {
+                let sent = &mut self.counters.sent;
+                let retired = self.sq.retire(head, status, segments, |owner, outcome| {
+                    *sent += 1;
+                    done.push(Completed::Sent { owner, outcome });
+                });
+                if retired.is_err() {
+                    self.counters.bad_tx_head += 1;
+                    self.complain("transmit completion for no request of the NIC's", entry);
+                }
+            }
+            Ok(Completion::Event { index, fault }) if fault != QueueFault::None => {
+                self.counters.quarantines += 1;
+                self.quarantined = true;
+                tracing::warn!(
+                    queue = self.index,
+                    ?fault,
+                    index,
+                    "queue pair in quarantine"
+                );
+                done.push(Completed::Quarantined { fault, index });
+            }
+            // No command was ever posted.
+            Ok(Completion::Event { .. } | Completion::Command { .. })
+            | Err(UnknownCompletion(_)) => {
+                self.counters.bad_unknown += 1;
+                self.complain("completion of unknown kind", entry);
+            }
+        }
+    }
+
+    /// Takes the buffer of a receive completion; returns the frame when it is whole.
+    fn receive(&mut self, rx: RxCompletion) -> Option<Received> {
+        let chain = std::mem::replace(&mut self.chain, Chain::None);
+        let part = self.checked_part(&rx);
+        let frame = match (chain, part) {
+            (Chain::Begun(mut frame), Some(part)) => {
+                frame.append(part, rx);
+                Some(frame)
+            }
+            (Chain::None, Some(part)) => Some(Received::new(part, rx)),
+            // A frame that lost a buffer is none.
+            (Chain::Skipping, Some(part)) => {
+                self.put_back(part.chunk);
+                None
+            }
+            (Chain::Begun(frame), None) => {
+                self.recycle(frame);
+                None
+            }
+            (Chain::None | Chain::Skipping, None) => None,
+        };
+        let frame = match frame {
+            Some(frame) if frame.len() > self.longest_frame() => {
+                self.counters.bad_rx_chain += 1;
+                self.complain("frame beyond the longest", u128::from(frame.len));
+                self.recycle(frame);
+                None
+            }
+            other => other,
+        };
+        match (frame, rx.more) {
+            (Some(frame), true) => {
+                self.chain = Chain::Begun(frame);
+                None
+            }
+            (None, true) => {
+                self.chain = Chain::Skipping;
+                None
+            }
+            (frame, false) => frame,
+        }
+    }
+
+    /// The buffer of a receive completion, if index and length are possible.
+    fn checked_part(&mut self, rx: &RxCompletion) -> Option<Part> {
+        let Some(chunk) = self.rq.take(rx.index) else {
+            self.counters.bad_rx_index += 1;
+            self.complain(
+                "receive completion for no buffer of the NIC's",
+                rx.index.into(),
+            );
+            return None;
+        };
+        if rx.len == 0 || usize::from(rx.len) > chunk.len() {
+            self.counters.bad_rx_length += 1;
+            self.complain("receive completion of impossible length", rx.len.into());
+            self.put_back(chunk);
+            return None;
+        }
+        Some(Part { chunk, len: rx.len })
+    }
+
+    fn longest_frame(&self) -> usize {
+        if self.shared.features.has(Feature::Coalescing) {
+            u16::MAX.into()
+        } else {
+            self.shared.identity.frame_limit as usize
+        }
+    }
+
+    /// Says once per order of magnitude what a broken device does; the counters say the rest.
+    fn complain(&self, what: &str, entry: u128) {
+        if self.counters.bad_completions().is_power_of_two() {
+            let total = self.counters.bad_completions();
+            tracing::warn!(
+                queue = self.index,
+                total,
+                entry = format_args!("{entry:#x}"),
+                "{what}"
+            );
+        }
+    }
+
+    /// Gives a frame's buffers back to the receive ring without going through the pool: no atomic
+    /// read-modify-write. Frames of other queue pairs go back to their own pool.
+    pub fn recycle(&mut self, frame: Received) {
+        self.put_back(frame.first.chunk);
+        for part in frame.rest {
+            self.put_back(part.chunk);
+        }
+    }
+
+    fn put_back(&mut self, chunk: Chunk<B>) {
+        let room = self.recycled.len() < usize::from(self.rq.len());
+        if room && chunk.is_unique() && self.buffers.owns(&chunk) {
+            self.recycled.push(chunk);
+        }
+    }
+
+    /// Posts fresh receive buffers now, whether or not it is worth a doorbell. [`QueuePair::poll`] does so when it
+    /// is; call this when buffers came back to an empty pool and no completion is due.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    pub fn refill(&mut self) -> Result<(), DriverError> {
+        if self.is_down() {
+            return Ok(());
+        }
+        self.replenish(true)
+    }
+
+    fn replenish(&mut self, now: bool) -> Result<(), DriverError> {
+        let batch = (self.rq.len() / 8).max(1);
+        let low = |rq: &ReceiveQueue| rq.at_nic() < rq.len() / 2;
+        if !now && !low(&self.rq) && self.rq.room() + self.rq.unrung() < batch {
+            return Ok(());
+        }
+        while self.rq.room() > 0
+            && let Some(chunk) = self.recycled.pop()
+        {
+            self.rq.post(chunk);
+        }
+        let room = usize::from(self.rq.room());
+        if room > 0 {
+            let rq = &mut self.rq;
+            self.buffers.take_many(room, |chunk| rq.post(chunk));
+        }
+        if let Some(tail) = self.rq.take_tail() {
+            self.counters.rq_doorbells += 1;
+            self.doorbell(queue::RQ_DOORBELL, queue::RQ_TAIL.of(tail.into()))?;
+        }
+        if low(&self.rq) {
+            self.counters.starved += 1;
+        }
+        Ok(())
+    }
+
+    /// Asks for an interrupt at the next completion and returns credit, in one doorbell. It fires at once if
+    /// completions are there that were not polled.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    pub fn arm(&mut self) -> Result<(), DriverError> {
+        let head = self.cq.tell();
+        self.counters.cq_doorbells += 1;
+        self.doorbell(
+            queue::CQ_DOORBELL,
+            queue::CQ_HEAD.of(head.into()) | queue::CQ_ARM.of(1),
+        )
+    }
+
+    /// Waits until there is something to poll, at most for `timeout` (`None`: without end). Returns whether there
+    /// is. Several queue pairs may share a vector: then one's wait may take the other's interrupt.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<bool, DriverError> {
+        if self.has_completions() {
+            return Ok(true);
+        }
+        self.arm()?;
+        self.interrupt.wait(timeout);
+        Ok(self.has_completions())
+    }
+
+    /// True if [`QueuePair::poll`] would find something. A look at memory, no register.
+    pub fn has_completions(&self) -> bool {
+        self.cq.has_next()
+    }
+
+    /// The interrupt of the completion queue: a file that becomes readable, for `poll` and `epoll`.
+    pub fn interrupt(&self) -> &Arc<Interrupt> {
+        &self.interrupt
+    }
+
+    /// True while nothing can be posted: in quarantine, or the device was reset.
+    pub fn is_down(&self) -> bool {
+        self.quarantined || !self.live || self.epoch != self.shared.epoch()
+    }
+
+    /// Descriptors that can be posted; a request takes one more than it has pieces.
+    pub fn room(&self) -> usize {
+        self.sq.room().into()
+    }
+
+    /// Transmit requests that are not done.
+    pub fn outstanding(&self) -> usize {
+        self.sq.outstanding()
+    }
+
+    /// Index of the queue pair in the NIC.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// What it has seen and done.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn doorbell(
+        &self,
+        register: nic_abi::register::Register,
+        value: u32,
+    ) -> Result<(), DriverError> {
+        Ok(self.write(register, value)?)
+    }
+
+    fn write(&self, register: nic_abi::register::Register, value: u32) -> Result<(), DeviceError> {
+        let queues = self.shared.features.queues;
+        self.shared.write(queues, self.index, register, value)
+    }
+
+    fn read(&self, register: nic_abi::register::Register) -> Result<u32, DeviceError> {
+        let queues = self.shared.features.queues;
+        self.shared.read(queues, self.index, register)
+    }
+}
+
+impl<T: Send> fmt::Debug for QueuePair<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueuePair")
+            .field("index", &self.index)
+            .field("config", &self.config)
+            .field("quarantined", &self.quarantined)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}
