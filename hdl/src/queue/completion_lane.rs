@@ -1,0 +1,204 @@
+//! One queue pair's completion queue: indexes, phase, credit, batching, interrupt.
+//!
+//! Contract:
+//! - `room` is high while an entry may be accepted: the ring has a free entry and the batch buffer one of its eight. It is
+//!   a register: after an `accept` the next one must be two or more cycles later. So the ring is never overrun.
+//! - `flush` asks for the `flush_count` entries from `tail` on to be written: up to the end of their 64 B line if they fill
+//!   it; fewer when nothing came for [`IDLE_CYCLES`] cycles, or when an urgent entry waits. `start` begins a write of
+//!   `flush_count`; `written` ends it, and only then does `tail` move.
+//! - Interrupt: armed, it waits for a completion beyond the consumer index, then for the delay or the count, and raises
+//!   `fire` until `fired`; firing disarms. Arming with completions already beyond the index fires at once.
+//! - `restart` returns all to 0.
+
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// Cycles without a new entry after which a partial line is written.
+pub const IDLE_CYCLES: u64 = 32;
+
+/// Where the completion queue stands.
+#[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
+pub struct LaneState {
+    head: Bits<16>,
+    tail: Bits<16>,
+    idle: Bits<6>,
+    urgent: Bit,
+    writing: Bit,
+    batch: Bits<3>,
+    room: Bit,
+    armed: Bit,
+    fire: Bit,
+    timer: Bits<16>,
+}
+
+/// One queue pair's completion queue; see the [module](self).
+#[derive(LogicBlock)]
+pub struct CompletionLane {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub reset: Signal<In, Bit>,
+    /// All indexes return to 0.
+    pub restart: Signal<In, Bit>,
+    /// Entries of the ring: one bit is set.
+    pub size: Signal<In, Bits<16>>,
+    /// Consumer index.
+    pub consumer: Signal<In, Bits<16>>,
+    /// Arm, with the consumer index that stands.
+    pub arm: Signal<In, Bit>,
+    /// Moderation delay in units of 256 cycles.
+    pub delay: Signal<In, Bits<8>>,
+    /// Moderation count, 0 for none.
+    pub count: Signal<In, Bits<8>>,
+    /// An entry may be accepted.
+    pub room: Signal<Out, Bit>,
+    /// Index of the next entry accepted.
+    pub head: Signal<Out, Bits<16>>,
+    /// Its phase.
+    pub phase: Signal<Out, Bit>,
+    /// An entry is accepted.
+    pub accept: Signal<In, Bit>,
+    /// It is not to wait for others.
+    pub accept_urgent: Signal<In, Bit>,
+    /// Entries are to be written.
+    pub flush: Signal<Out, Bit>,
+    /// How many, 1..=4.
+    pub flush_count: Signal<Out, Bits<3>>,
+    /// Index of the first: all before it are in host memory.
+    pub tail: Signal<Out, Bits<16>>,
+    /// The write begins.
+    pub start: Signal<In, Bit>,
+    /// The write's last beat is taken.
+    pub written: Signal<In, Bit>,
+    /// Entries are waiting.
+    pub busy: Signal<Out, Bit>,
+    /// The interrupt is due.
+    pub fire: Signal<Out, Bit>,
+    /// It is taken.
+    pub fired: Signal<In, Bit>,
+    state: DFF<LaneState>,
+    fresh: Constant<LaneState>,
+    idle_cycles: Constant<Bits<6>>,
+    held: Signal<Local, Bits<16>>,
+    used: Signal<Local, Bits<16>>,
+    waiting: Signal<Local, Bits<16>>,
+    in_line: Signal<Local, Bits<16>>,
+    to_end: Signal<Local, Bits<3>>,
+    line: Constant<Bits<3>>,
+    due: Signal<Local, Bits<16>>,
+}
+
+impl Default for CompletionLane {
+    fn default() -> Self {
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            restart: Default::default(),
+            size: Default::default(),
+            consumer: Default::default(),
+            arm: Default::default(),
+            delay: Default::default(),
+            count: Default::default(),
+            room: Default::default(),
+            head: Default::default(),
+            phase: Default::default(),
+            accept: Default::default(),
+            accept_urgent: Default::default(),
+            flush: Default::default(),
+            flush_count: Default::default(),
+            tail: Default::default(),
+            start: Default::default(),
+            written: Default::default(),
+            busy: Default::default(),
+            fire: Default::default(),
+            fired: Default::default(),
+            state: Default::default(),
+            fresh: Constant::new(LaneState::default()),
+            idle_cycles: Constant::new(IDLE_CYCLES.into()),
+            held: Default::default(),
+            used: Default::default(),
+            waiting: Default::default(),
+            in_line: Default::default(),
+            to_end: Default::default(),
+            line: Constant::new(u64::from(nic_abi::ring::COMPLETIONS_PER_LINE).into()),
+            due: Default::default(),
+        }
+    }
+}
+
+impl Logic for CompletionLane {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, state);
+        self.held.next = self.state.q.val().head - self.state.q.val().tail;
+        self.used.next = self.state.q.val().head - self.consumer.val();
+        self.waiting.next = self.state.q.val().tail - self.consumer.val();
+        self.due.next = bit_cast::<16, 8>(self.delay.val()) << 8;
+        self.head.next = self.state.q.val().head;
+        self.tail.next = self.state.q.val().tail;
+        self.phase.next = (self.state.q.val().head & self.size.val()) == 0;
+        self.room.next = self.state.q.val().room;
+        self.state.d.next.room = (self.used.val() < self.size.val()) & (self.held.val() < 8);
+        self.busy.next = self.held.val() != 0;
+        self.fire.next = self.state.q.val().fire;
+        // Entries of the line that `tail` lies in, from `tail` on.
+        self.in_line.next = self.state.q.val().tail & 3;
+        self.to_end.next = self.line.val() - self.in_line.val().get_bits::<3>(0);
+        self.flush.next = false;
+        self.flush_count.next = self.to_end.val();
+        if self.held.val() >= bit_cast::<16, 3>(self.to_end.val()) {
+            self.flush.next = !self.state.q.val().writing;
+        } else {
+            self.flush_count.next = self.held.val().get_bits::<3>(0);
+            self.flush.next = (self.held.val() != 0)
+                & (self.state.q.val().urgent
+                    | (self.state.q.val().idle == self.idle_cycles.val()))
+                & !self.state.q.val().writing;
+        }
+        if self.state.q.val().idle != self.idle_cycles.val() {
+            self.state.d.next.idle = self.state.q.val().idle + 1;
+        }
+        if self.held.val() == 0 {
+            self.state.d.next.urgent = false;
+        }
+        if self.accept.val() {
+            self.state.d.next.head = self.state.q.val().head + 1;
+            self.state.d.next.idle = 0.into();
+            self.state.d.next.urgent = self.state.q.val().urgent | self.accept_urgent.val();
+        }
+        if self.start.val() {
+            self.state.d.next.writing = true;
+            self.state.d.next.batch = self.flush_count.val();
+        }
+        if self.written.val() & self.state.q.val().writing {
+            self.state.d.next.writing = false;
+            self.state.d.next.tail =
+                self.state.q.val().tail + bit_cast::<16, 3>(self.state.q.val().batch);
+        }
+        // The interrupt.
+        if self.fired.val() {
+            self.state.d.next.fire = false;
+        }
+        self.state.d.next.timer = 0.into();
+        if self.state.q.val().armed & (self.waiting.val() != 0) {
+            self.state.d.next.timer = self.state.q.val().timer + 1;
+            if (self.state.q.val().timer >= self.due.val())
+                | ((self.count.val() != 0)
+                    & (self.waiting.val() >= bit_cast::<16, 8>(self.count.val())))
+            {
+                self.state.d.next.fire = true;
+                self.state.d.next.armed = false;
+            }
+        }
+        if self.arm.val() {
+            self.state.d.next.armed = true;
+            if self.waiting.val() != 0 {
+                self.state.d.next.fire = true;
+                self.state.d.next.armed = false;
+            }
+        }
+        if self.reset.val() | self.restart.val() {
+            self.state.d.next = self.fresh.val();
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! Control of one queue pair: enabling, doorbells, quarantine.
+//!
+//! Contract: listens to the register accesses whose instance is its number.
+//! - Setting ENABLE pulses `restart` (every index of the pair returns to 0) and checks the configuration in the next cycle;
+//!   `run` rises only if it is good. A ring size out of range, or a completion ring no larger than another ring, ends in
+//!   quarantine with BadConfiguration; a ring base that is not 64 B aligned with BadAlignment. Neither writes an event:
+//!   there is no completion ring to be trusted.
+//! - A doorbell is checked two cycles after its write: a tail further from the head than the ring is long, or a consumer
+//!   index beyond the producer, ends in quarantine with BadIndex, and the index given as that of the descriptor at fault.
+//!   Tails are ignored unless `run`; the consumer index also counts in quarantine, so that the event can be taken.
+//! - The first fault wins; `event` stands until the completion queue takes it.
+//! - Disabling drops `run` at once; cause and index stay readable until the next ENABLE.
+
+use super::access::AccessSink;
+use super::register_map::Target;
+use nic_abi::block::queue;
+use nic_abi::fault::QueueFault;
+use nic_abi::register::Bits as Place;
+use nic_abi::ring;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// What the queue pair is set to and where it stands.
+#[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
+pub struct PairState {
+    enable: Bit,
+    quarantine: Bit,
+    check: Bit,
+    event: Bit,
+    arm: Bit,
+    cause: Bits<8>,
+    index: Bits<16>,
+    sq_log2: Bits<4>,
+    rq_log2: Bits<4>,
+    cq_log2: Bits<4>,
+    sq_crooked: Bit,
+    rq_crooked: Bit,
+    cq_crooked: Bit,
+    vector: Bits<4>,
+    delay: Bits<8>,
+    count: Bits<8>,
+    sq_tail: Bits<16>,
+    rq_tail: Bits<16>,
+    cq_head: Bits<16>,
+    knock: Bits<16>,
+    knock_arm: Bit,
+    distance: Bits<16>,
+    limit: Bits<16>,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq, Debug, LogicState)]
+enum Knock {
+    None,
+    Sq,
+    Rq,
+    Cq,
+}
+
+/// Control of one queue pair; see the [module](self).
+#[derive(LogicBlock)]
+pub struct Pair {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub reset: Signal<In, Bit>,
+    /// Register accesses.
+    pub access: AccessSink,
+    /// Word that the register accessed shows, 0 if it is not this pair's.
+    pub live: Signal<Out, Bits<32>>,
+    /// Something of this pair may still move.
+    pub busy: Signal<In, Bit>,
+    /// Next submission descriptor to be delivered.
+    pub sq_head: Signal<In, Bits<16>>,
+    /// Next receive descriptor to be delivered.
+    pub rq_head: Signal<In, Bits<16>>,
+    /// Index behind the last completion written.
+    pub cq_tail: Signal<In, Bits<16>>,
+    /// An engine reports a fault of this pair.
+    pub fault: Signal<In, Bit>,
+    /// Its cause.
+    pub fault_cause: Signal<In, Bits<8>>,
+    /// Descriptor at fault.
+    pub fault_index: Signal<In, Bits<16>>,
+    /// Enabled.
+    pub enable: Signal<Out, Bit>,
+    /// Enabled, checked, not in quarantine.
+    pub run: Signal<Out, Bit>,
+    /// All indexes return to 0.
+    pub restart: Signal<Out, Bit>,
+    /// Entries of the submission ring: one bit is set.
+    pub sq_size: Signal<Out, Bits<16>>,
+    /// Entries of the receive ring.
+    pub rq_size: Signal<Out, Bits<16>>,
+    /// Entries of the completion ring.
+    pub cq_size: Signal<Out, Bits<16>>,
+    /// Submission tail.
+    pub sq_tail: Signal<Out, Bits<16>>,
+    /// Receive tail.
+    pub rq_tail: Signal<Out, Bits<16>>,
+    /// Consumer index.
+    pub cq_head: Signal<Out, Bits<16>>,
+    /// The completion queue is armed, with the consumer index that stands.
+    pub arm: Signal<Out, Bit>,
+    /// Vector of its interrupt.
+    pub vector: Signal<Out, Bits<4>>,
+    /// Moderation delay in units of 256 cycles.
+    pub delay: Signal<Out, Bits<8>>,
+    /// Moderation count.
+    pub count: Signal<Out, Bits<8>>,
+    /// An event completion is to be written.
+    pub event: Signal<Out, Bit>,
+    /// It is taken.
+    pub event_taken: Signal<In, Bit>,
+    /// Its cause.
+    pub event_cause: Signal<Out, Bits<8>>,
+    /// Its index.
+    pub event_index: Signal<Out, Bits<16>>,
+    state: DFF<PairState>,
+    knock: DFF<Knock>,
+    fresh: Constant<PairState>,
+    number: Constant<Bits<3>>,
+    one: Constant<Bits<16>>,
+    mine: Signal<Local, Bit>,
+    write: Signal<Local, Bit>,
+    running: Signal<Local, Bit>,
+    sq_entries: Signal<Local, Bits<16>>,
+    rq_entries: Signal<Local, Bits<16>>,
+    cq_entries: Signal<Local, Bits<16>>,
+    bad_configuration: Constant<Bits<8>>,
+    bad_alignment: Constant<Bits<8>>,
+    bad_index: Constant<Bits<8>>,
+    least: Constant<Bits<4>>,
+    unaligned: Constant<Bits<32>>,
+    enable_at: Constant<Bits<5>>,
+    sq_at: Constant<Bits<5>>,
+    rq_at: Constant<Bits<5>>,
+    cq_at: Constant<Bits<5>>,
+    vector_at: Constant<Bits<5>>,
+    delay_at: Constant<Bits<5>>,
+    count_at: Constant<Bits<5>>,
+    sq_tail_at: Constant<Bits<5>>,
+    rq_tail_at: Constant<Bits<5>>,
+    cq_head_at: Constant<Bits<5>>,
+    arm_at: Constant<Bits<5>>,
+    active_at: Constant<Bits<5>>,
+    quarantine_at: Constant<Bits<5>>,
+    cause_at: Constant<Bits<5>>,
+    index_at: Constant<Bits<5>>,
+    state_head_at: Constant<Bits<5>>,
+    state_tail_at: Constant<Bits<5>>,
+}
+
+fn at(place: Place) -> Constant<Bits<5>> {
+    Constant::new(u64::from(place.lsb).into())
+}
+
+// The three STATE registers have their indexes at the same places.
+const _: () = assert!(
+    queue::SQ_STATE_HEAD.lsb == queue::RQ_STATE_HEAD.lsb
+        && queue::SQ_STATE_HEAD.lsb == queue::CQ_STATE_HEAD.lsb
+        && queue::SQ_STATE_TAIL.lsb == queue::RQ_STATE_TAIL.lsb
+        && queue::SQ_STATE_TAIL.lsb == queue::CQ_STATE_TAIL.lsb
+        && ring::LOG2_MAX == 15
+);
+
+impl Pair {
+    /// Control of queue pair `number`.
+    #[must_use]
+    pub fn new(number: u64) -> Self {
+        let cause = |fault: QueueFault| Constant::new(u64::from(fault as u8).into());
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            access: Default::default(),
+            live: Default::default(),
+            busy: Default::default(),
+            sq_head: Default::default(),
+            rq_head: Default::default(),
+            cq_tail: Default::default(),
+            fault: Default::default(),
+            fault_cause: Default::default(),
+            fault_index: Default::default(),
+            enable: Default::default(),
+            run: Default::default(),
+            restart: Default::default(),
+            sq_size: Default::default(),
+            rq_size: Default::default(),
+            cq_size: Default::default(),
+            sq_tail: Default::default(),
+            rq_tail: Default::default(),
+            cq_head: Default::default(),
+            arm: Default::default(),
+            vector: Default::default(),
+            delay: Default::default(),
+            count: Default::default(),
+            event: Default::default(),
+            event_taken: Default::default(),
+            event_cause: Default::default(),
+            event_index: Default::default(),
+            state: Default::default(),
+            knock: Default::default(),
+            fresh: Constant::new(PairState::default()),
+            number: Constant::new(number.into()),
+            one: Constant::new(1_u64.into()),
+            mine: Default::default(),
+            write: Default::default(),
+            running: Default::default(),
+            sq_entries: Default::default(),
+            rq_entries: Default::default(),
+            cq_entries: Default::default(),
+            bad_configuration: cause(QueueFault::BadConfiguration),
+            bad_alignment: cause(QueueFault::BadAlignment),
+            bad_index: cause(QueueFault::BadIndex),
+            least: Constant::new(u64::from(ring::LOG2_MIN).into()),
+            unaligned: Constant::new((ring::BASE_ALIGN - 1).into()),
+            enable_at: at(queue::CONTROL_ENABLE),
+            sq_at: at(queue::SIZES_SQ),
+            rq_at: at(queue::SIZES_RQ),
+            cq_at: at(queue::SIZES_CQ),
+            vector_at: at(queue::INTERRUPT_VECTOR),
+            delay_at: at(queue::INTERRUPT_DELAY),
+            count_at: at(queue::INTERRUPT_COUNT),
+            sq_tail_at: at(queue::SQ_TAIL),
+            rq_tail_at: at(queue::RQ_TAIL),
+            cq_head_at: at(queue::CQ_HEAD),
+            arm_at: at(queue::CQ_ARM),
+            active_at: at(queue::STATUS_ACTIVE),
+            quarantine_at: at(queue::STATUS_QUARANTINE),
+            cause_at: at(queue::STATUS_CAUSE),
+            index_at: at(queue::STATUS_INDEX),
+            state_head_at: at(queue::SQ_STATE_HEAD),
+            state_tail_at: at(queue::SQ_STATE_TAIL),
+        }
+    }
+}
+
+impl Logic for Pair {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, state, knock);
+        self.sq_entries.next = self.one.val() << self.state.q.val().sq_log2;
+        self.rq_entries.next = self.one.val() << self.state.q.val().rq_log2;
+        self.cq_entries.next = self.one.val() << self.state.q.val().cq_log2;
+        self.running.next =
+            self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
+        self.enable.next = self.state.q.val().enable;
+        self.run.next = self.running.val();
+        self.restart.next = self.state.q.val().check;
+        self.sq_size.next = self.sq_entries.val();
+        self.rq_size.next = self.rq_entries.val();
+        self.cq_size.next = self.cq_entries.val();
+        self.sq_tail.next = self.state.q.val().sq_tail;
+        self.rq_tail.next = self.state.q.val().rq_tail;
+        self.cq_head.next = self.state.q.val().cq_head;
+        self.arm.next = self.state.q.val().arm;
+        self.vector.next = self.state.q.val().vector;
+        self.delay.next = self.state.q.val().delay;
+        self.count.next = self.state.q.val().count;
+        self.event.next = self.state.q.val().event;
+        self.event_cause.next = self.state.q.val().cause;
+        self.event_index.next = self.state.q.val().index;
+        self.mine.next = self.access.instance.val() == self.number.val();
+        self.write.next = self.mine.val() & self.access.write.val();
+        // What the registers show.
+        self.live.next = 0.into();
+        if self.mine.val() {
+            match self.access.target.val() {
+                Target::Status => {
+                    self.live.next = (bit_cast::<32, 16>(self.state.q.val().index)
+                        << self.index_at.val())
+                        | (bit_cast::<32, 8>(self.state.q.val().cause) << self.cause_at.val())
+                        | (bit_cast::<32, 1>(self.state.q.val().quarantine.into())
+                            << self.quarantine_at.val())
+                        | (bit_cast::<32, 1>(self.busy.val().into()) << self.active_at.val());
+                }
+                Target::SqState => {
+                    self.live.next = (bit_cast::<32, 16>(self.sq_head.val())
+                        << self.state_head_at.val())
+                        | (bit_cast::<32, 16>(self.state.q.val().sq_tail)
+                            << self.state_tail_at.val());
+                }
+                Target::RqState => {
+                    self.live.next = (bit_cast::<32, 16>(self.rq_head.val())
+                        << self.state_head_at.val())
+                        | (bit_cast::<32, 16>(self.state.q.val().rq_tail)
+                            << self.state_tail_at.val());
+                }
+                Target::CqState => {
+                    self.live.next = (bit_cast::<32, 16>(self.state.q.val().cq_head)
+                        << self.state_head_at.val())
+                        | (bit_cast::<32, 16>(self.cq_tail.val()) << self.state_tail_at.val());
+                }
+                _ => {}
+            }
+        }
+        // The settings; doorbells are measured here and judged in the next cycle.
+        self.knock.d.next = Knock::None;
+        self.state.d.next.arm = false;
+        self.state.d.next.check = false;
+        if self.write.val() {
+            match self.access.target.val() {
+                Target::SqBaseLow => {
+                    self.state.d.next.sq_crooked =
+                        (self.access.data.val() & self.unaligned.val()).any();
+                }
+                Target::RqBaseLow => {
+                    self.state.d.next.rq_crooked =
+                        (self.access.data.val() & self.unaligned.val()).any();
+                }
+                Target::CqBaseLow => {
+                    self.state.d.next.cq_crooked =
+                        (self.access.data.val() & self.unaligned.val()).any();
+                }
+                Target::Sizes => {
+                    self.state.d.next.sq_log2 =
+                        self.access.data.val().get_bits::<4>(self.sq_at.val().index());
+                    self.state.d.next.rq_log2 =
+                        self.access.data.val().get_bits::<4>(self.rq_at.val().index());
+                    self.state.d.next.cq_log2 =
+                        self.access.data.val().get_bits::<4>(self.cq_at.val().index());
+                }
+                Target::Interrupt => {
+                    self.state.d.next.vector =
+                        self.access.data.val().get_bits::<4>(self.vector_at.val().index());
+                    self.state.d.next.delay =
+                        self.access.data.val().get_bits::<8>(self.delay_at.val().index());
+                    self.state.d.next.count =
+                        self.access.data.val().get_bits::<8>(self.count_at.val().index());
+                }
+                Target::SqDoorbell => {
+                    self.knock.d.next = Knock::Sq;
+                    self.state.d.next.knock =
+                        self.access.data.val().get_bits::<16>(self.sq_tail_at.val().index());
+                    self.state.d.next.distance =
+                        self.access.data.val().get_bits::<16>(self.sq_tail_at.val().index())
+                            - self.sq_head.val();
+                    self.state.d.next.limit = self.sq_entries.val();
+                }
+                Target::RqDoorbell => {
+                    self.knock.d.next = Knock::Rq;
+                    self.state.d.next.knock =
+                        self.access.data.val().get_bits::<16>(self.rq_tail_at.val().index());
+                    self.state.d.next.distance =
+                        self.access.data.val().get_bits::<16>(self.rq_tail_at.val().index())
+                            - self.rq_head.val();
+                    self.state.d.next.limit = self.rq_entries.val();
+                }
+                Target::CqDoorbell => {
+                    self.knock.d.next = Knock::Cq;
+                    self.state.d.next.knock =
+                        self.access.data.val().get_bits::<16>(self.cq_head_at.val().index());
+                    self.state.d.next.knock_arm =
+                        self.access.data.val().get_bit(self.arm_at.val().index());
+                    self.state.d.next.distance =
+                        self.access.data.val().get_bits::<16>(self.cq_head_at.val().index())
+                            - self.state.q.val().cq_head;
+                    self.state.d.next.limit = self.cq_tail.val() - self.state.q.val().cq_head;
+                }
+                _ => {}
+            }
+        }
+        if self.event_taken.val() {
+            self.state.d.next.event = false;
+        }
+        // Faults, least weighty first.
+        if self.running.val() & self.fault.val() {
+            self.state.d.next.quarantine = true;
+            self.state.d.next.event = true;
+            self.state.d.next.cause = self.fault_cause.val();
+            self.state.d.next.index = self.fault_index.val();
+        }
+        if self.state.q.val().distance > self.state.q.val().limit {
+            if self.running.val() & (self.knock.q.val() != Knock::None) {
+                self.state.d.next.quarantine = true;
+                self.state.d.next.event = true;
+                self.state.d.next.cause = self.bad_index.val();
+                self.state.d.next.index = self.state.q.val().knock;
+            }
+        } else {
+            match self.knock.q.val() {
+                Knock::None => {}
+                Knock::Sq => {
+                    if self.running.val() {
+                        self.state.d.next.sq_tail = self.state.q.val().knock;
+                    }
+                }
+                Knock::Rq => {
+                    if self.running.val() {
+                        self.state.d.next.rq_tail = self.state.q.val().knock;
+                    }
+                }
+                Knock::Cq => {
+                    if self.state.q.val().enable {
+                        self.state.d.next.cq_head = self.state.q.val().knock;
+                        self.state.d.next.arm = self.state.q.val().knock_arm;
+                    }
+                }
+            }
+        }
+        if self.state.q.val().check {
+            if self.state.q.val().sq_crooked
+                | self.state.q.val().rq_crooked
+                | self.state.q.val().cq_crooked
+            {
+                self.state.d.next.quarantine = true;
+                self.state.d.next.cause = self.bad_alignment.val();
+            }
+            if (self.state.q.val().sq_log2 < self.least.val())
+                | (self.state.q.val().rq_log2 < self.least.val())
+                | (self.state.q.val().cq_log2 <= self.state.q.val().sq_log2)
+                | (self.state.q.val().cq_log2 <= self.state.q.val().rq_log2)
+            {
+                self.state.d.next.quarantine = true;
+                self.state.d.next.cause = self.bad_configuration.val();
+            }
+        }
+        if self.write.val() & (self.access.target.val() == Target::Control) {
+            self.state.d.next.enable =
+                self.access.data.val().get_bit(self.enable_at.val().index());
+            if self.access.data.val().get_bit(self.enable_at.val().index())
+                & !self.state.q.val().enable
+            {
+                self.state.d.next.check = true;
+                self.state.d.next.quarantine = false;
+                self.state.d.next.event = false;
+                self.state.d.next.cause = 0.into();
+                self.state.d.next.index = 0.into();
+                self.state.d.next.sq_tail = 0.into();
+                self.state.d.next.rq_tail = 0.into();
+                self.state.d.next.cq_head = 0.into();
+            }
+        }
+        if self.reset.val() {
+            self.state.d.next = self.fresh.val();
+            self.knock.d.next = Knock::None;
+        }
+    }
+}
