@@ -75,6 +75,8 @@ pub struct CompletionQueue<const Q: usize> {
     pub tail: [Signal<Out, Bits<16>>; Q],
     /// Queue pairs with entries that are not.
     pub busy: Signal<Out, Bits<8>>,
+    /// Queue pairs that an entry may be offered for.
+    pub room: Signal<Out, Bits<8>>,
     /// Writes.
     pub wr: MemWriteSource,
     /// Interrupts.
@@ -113,6 +115,7 @@ pub struct CompletionQueue<const Q: usize> {
     mask: Signal<Local, Bits<16>>,
     masked: Signal<Local, Bits<16>>,
     waiting: [Signal<Local, Bits<8>>; 9],
+    roomy: [Signal<Local, Bits<8>>; 9],
     last: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
 }
@@ -142,6 +145,7 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             count: std::array::from_fn(|_| Default::default()),
             tail: std::array::from_fn(|_| Default::default()),
             busy: Default::default(),
+            room: Default::default(),
             wr: Default::default(),
             irq: Default::default(),
             counted: Default::default(),
@@ -177,6 +181,7 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             mask: Default::default(),
             masked: Default::default(),
             waiting: Default::default(),
+            roomy: Default::default(),
             last: Default::default(),
             done: Default::default(),
         }
@@ -351,9 +356,12 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             }
         }
         self.waiting[0].next = 0.into();
+        self.roomy[0].next = 0.into();
         for i in 0..Q {
             self.waiting[i + 1].next =
                 self.waiting[i].val().replace_bit(i, self.lane[i].busy.val());
+            self.roomy[i + 1].next =
+                self.roomy[i].val().replace_bit(i, self.lane[i].room.val());
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].restart.next = self.restart.val().get_bit(i);
@@ -379,8 +387,10 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         }
         for i in Q..8 {
             self.waiting[i + 1].next = self.waiting[i].val();
+            self.roomy[i + 1].next = self.roomy[i].val();
         }
         self.busy.next = self.waiting[8].val();
+        self.room.next = self.roomy[8].val();
         if self.reset.val() {
             self.state.d.next = State::Search;
             self.rested.d.next = false;
