@@ -23,6 +23,7 @@ pub fn entries() -> Vec<Entry> {
     all.extend(crate::cdc::CATALOG);
     all.extend(crate::checksum::CATALOG);
     all.extend(crate::memory::CATALOG);
+    all.extend(crate::queue::CATALOG);
     all.extend(crate::stream::CATALOG);
     all
 }

@@ -5,7 +5,7 @@ use rust_hdl_core::prelude::*;
 
 /// A decoded access, driven by `queue::csr`.
 ///
-/// `target` and `instance` stand from the access's decode to the next one; a listener answers a read of its target by
+/// `target` and `number` stand from the access's decode to the next one; a listener answers a read of its target by
 /// driving its word of `live` from them combinationally. `write` is high for one cycle.
 #[derive(LogicInterface, Default, Clone, Debug)]
 #[join = "AccessSink"]
@@ -13,7 +13,7 @@ pub struct AccessSource {
     /// Register.
     pub target: Signal<Out, Target>,
     /// Queue pair or multicast entry.
-    pub instance: Signal<Out, Bits<3>>,
+    pub number: Signal<Out, Bits<3>>,
     /// Data of a write, bits that are not writable cleared.
     pub data: Signal<Out, Bits<32>>,
     /// The register is written in this cycle.
@@ -27,7 +27,7 @@ pub struct AccessSink {
     /// Register.
     pub target: Signal<In, Target>,
     /// Queue pair or multicast entry.
-    pub instance: Signal<In, Bits<3>>,
+    pub number: Signal<In, Bits<3>>,
     /// Data of a write, bits that are not writable cleared.
     pub data: Signal<In, Bits<32>>,
     /// The register is written in this cycle.

@@ -4,8 +4,8 @@
 //! - `room` is high while an entry may be accepted: the ring has a free entry and the batch buffer one of its eight. It is
 //!   a register: after an `accept` the next one must be two or more cycles later. So the ring is never overrun.
 //! - `flush` asks for the `flush_count` entries from `tail` on to be written: up to the end of their 64 B line if they fill
-//!   it; fewer when nothing came for [`IDLE_CYCLES`] cycles, or when an urgent entry waits. `start` begins a write of
-//!   `flush_count`; `written` ends it, and only then does `tail` move.
+//!   it; fewer when nothing came for [`IDLE_CYCLES`] cycles, or when an urgent entry waits. It is a register. `start` begins
+//!   a write of as many as were asked for; `written` ends it, and only then does `tail` move, by `written_count`.
 //! - Interrupt: armed, it waits for a completion beyond the consumer index, then for the delay or the count, and raises
 //!   `fire` until `fired`; firing disarms. Arming with completions already beyond the index fires at once.
 //! - `restart` returns all to 0.
@@ -24,7 +24,8 @@ pub struct LaneState {
     idle: Bits<6>,
     urgent: Bit,
     writing: Bit,
-    batch: Bits<3>,
+    flush: Bit,
+    flush_count: Bits<3>,
     room: Bit,
     armed: Bit,
     fire: Bit,
@@ -70,6 +71,8 @@ pub struct CompletionLane {
     pub start: Signal<In, Bit>,
     /// The write's last beat is taken.
     pub written: Signal<In, Bit>,
+    /// With `written`: how many entries.
+    pub written_count: Signal<In, Bits<3>>,
     /// Entries are waiting.
     pub busy: Signal<Out, Bit>,
     /// The interrupt is due.
@@ -109,6 +112,7 @@ impl Default for CompletionLane {
             tail: Default::default(),
             start: Default::default(),
             written: Default::default(),
+            written_count: Default::default(),
             busy: Default::default(),
             fire: Default::default(),
             fired: Default::default(),
@@ -139,21 +143,23 @@ impl Logic for CompletionLane {
         self.phase.next = (self.state.q.val().head & self.size.val()) == 0;
         self.room.next = self.state.q.val().room;
         self.state.d.next.room = (self.used.val() < self.size.val()) & (self.held.val() < 8);
-        self.busy.next = self.held.val() != 0;
+        self.busy.next = self.state.q.val().head != self.state.q.val().tail;
+        self.flush.next = self.state.q.val().flush;
+        self.flush_count.next = self.state.q.val().flush_count;
         self.fire.next = self.state.q.val().fire;
         // Entries of the line that `tail` lies in, from `tail` on.
         self.in_line.next = self.state.q.val().tail & 3;
         self.to_end.next = self.line.val() - self.in_line.val().get_bits::<3>(0);
-        self.flush.next = false;
-        self.flush_count.next = self.to_end.val();
+        self.state.d.next.flush = false;
+        self.state.d.next.flush_count = self.to_end.val();
         if self.held.val() >= bit_cast::<16, 3>(self.to_end.val()) {
-            self.flush.next = !self.state.q.val().writing;
+            self.state.d.next.flush = !self.state.q.val().writing & !self.start.val();
         } else {
-            self.flush_count.next = self.held.val().get_bits::<3>(0);
-            self.flush.next = (self.held.val() != 0)
-                & (self.state.q.val().urgent
-                    | (self.state.q.val().idle == self.idle_cycles.val()))
-                & !self.state.q.val().writing;
+            self.state.d.next.flush_count = self.held.val().get_bits::<3>(0);
+            self.state.d.next.flush = (self.held.val() != 0)
+                & (self.state.q.val().urgent | (self.state.q.val().idle == self.idle_cycles.val()))
+                & !self.state.q.val().writing
+                & !self.start.val();
         }
         if self.state.q.val().idle != self.idle_cycles.val() {
             self.state.d.next.idle = self.state.q.val().idle + 1;
@@ -168,12 +174,11 @@ impl Logic for CompletionLane {
         }
         if self.start.val() {
             self.state.d.next.writing = true;
-            self.state.d.next.batch = self.flush_count.val();
         }
         if self.written.val() & self.state.q.val().writing {
             self.state.d.next.writing = false;
             self.state.d.next.tail =
-                self.state.q.val().tail + bit_cast::<16, 3>(self.state.q.val().batch);
+                self.state.q.val().tail + bit_cast::<16, 3>(self.written_count.val());
         }
         // The interrupt.
         if self.fired.val() {

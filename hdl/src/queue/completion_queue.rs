@@ -50,7 +50,7 @@ pub struct CompletionQueue<const Q: usize> {
     /// Register accesses: the rings' bases.
     pub access: AccessSink,
     /// Event completions; first of all.
-    pub event: CompletionSink,
+    pub events: CompletionSink,
     /// Completions of transmit.
     pub tx: CompletionSink,
     /// Completions of receive.
@@ -132,7 +132,7 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             clock: Default::default(),
             reset: Default::default(),
             access: Default::default(),
-            event: Default::default(),
+            events: Default::default(),
             tx: Default::default(),
             rx: Default::default(),
             enable: Default::default(),
@@ -197,13 +197,13 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         // Rings' bases.
         self.base_low.clock.next = self.clock.val();
         self.base_low.raddr.next = self.write.q.val().queue;
-        self.base_low.waddr.next = self.access.instance.val();
+        self.base_low.waddr.next = self.access.number.val();
         self.base_low.wdata.next = self.access.data.val();
         self.base_low.wen.next =
             self.access.write.val() & (self.access.target.val() == Target::CqBaseLow);
         self.base_high.clock.next = self.clock.val();
         self.base_high.raddr.next = self.write.q.val().queue;
-        self.base_high.waddr.next = self.access.instance.val();
+        self.base_high.waddr.next = self.access.number.val();
         self.base_high.wdata.next = self.access.data.val();
         self.base_high.wen.next =
             self.access.write.val() & (self.access.target.val() == Target::CqBaseHigh);
@@ -212,7 +212,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         self.tx_room.next = false;
         self.rx_room.next = false;
         for i in 0..Q {
-            if self.event.queue.val().index() == i {
+            if self.events.queue.val().index() == i {
                 self.event_room.next = self.lane[i].room.val() | !self.enable.val().get_bit(i);
             }
             if self.tx.queue.val().index() == i {
@@ -223,7 +223,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             }
         }
         self.event_take.next =
-            self.event.valid.val() & self.event_room.val() & self.rested.q.val();
+            self.events.valid.val() & self.event_room.val() & self.rested.q.val();
         self.tx_take.next = self.tx.valid.val()
             & self.tx_room.val()
             & self.rested.q.val()
@@ -234,7 +234,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             & self.rested.q.val()
             & !self.event_take.val()
             & !self.tx_take.val();
-        self.event.ready.next = self.event_take.val();
+        self.events.ready.next = self.event_take.val();
         self.tx.ready.next = self.tx_take.val();
         self.rx.ready.next = self.rx_take.val();
         self.taken.next = self.event_take.val() | self.tx_take.val() | self.rx_take.val();
@@ -250,8 +250,8 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             self.turn.d.next = false;
         }
         if self.event_take.val() {
-            self.data.next = self.event.data.val();
-            self.queue.next = self.event.queue.val();
+            self.data.next = self.events.data.val();
+            self.queue.next = self.events.queue.val();
         }
         // The batch buffer: eight entries per queue pair.
         self.slot.next = 0.into();
@@ -358,10 +358,10 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         self.waiting[0].next = 0.into();
         self.roomy[0].next = 0.into();
         for i in 0..Q {
-            self.waiting[i + 1].next =
-                self.waiting[i].val().replace_bit(i, self.lane[i].busy.val());
-            self.roomy[i + 1].next =
-                self.roomy[i].val().replace_bit(i, self.lane[i].room.val());
+            self.waiting[i + 1].next = self.waiting[i]
+                .val()
+                .replace_bit(i, self.lane[i].busy.val());
+            self.roomy[i + 1].next = self.roomy[i].val().replace_bit(i, self.lane[i].room.val());
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].restart.next = self.restart.val().get_bit(i);
@@ -373,9 +373,9 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             self.lane[i].accept.next =
                 self.taken.val() & self.lane[i].room.val() & (self.queue.val().index() == i);
             self.lane[i].accept_urgent.next = self.event_take.val();
-            self.lane[i].start.next = (self.state.q.val() == State::Search)
-                & self.flush.val()
-                & (self.search.q.val().index() == i);
+            self.lane[i].start.next =
+                (self.state.q.val() == State::Load) & (self.write.q.val().queue.index() == i);
+            self.lane[i].written_count.next = self.write.q.val().count;
             self.lane[i].written.next = self.done.val() & (self.write.q.val().queue.index() == i);
             self.lane[i].fired.next = false;
             if (self.irq_search.q.val().index() == i) & !self.irq_valid.q.val() {

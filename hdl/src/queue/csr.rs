@@ -39,7 +39,7 @@ struct Held {
     high: Bit,
     counter: Bits<6>,
     target: Target,
-    instance: Bits<3>,
+    number: Bits<3>,
     data: Bits<32>,
     strobe: Bit,
     rdata: Bits<32>,
@@ -99,10 +99,7 @@ impl Csr {
             counter_read: Default::default(),
             counter_value: Default::default(),
             counter_valid: Default::default(),
-            map: Bram::with_contents(
-                Output::Registered,
-                &register_map::entries(pairs, identity),
-            ),
+            map: Bram::with_contents(Output::Registered, &register_map::entries(pairs, identity)),
             values: Bram::new(Output::Registered),
             state: Default::default(),
             held: Default::default(),
@@ -133,7 +130,7 @@ impl Logic for Csr {
         self.regs.done.next = self.state.q.val() == State::Done;
         self.regs.rdata.next = self.held.q.val().rdata;
         self.access.target.next = self.held.q.val().target;
-        self.access.instance.next = self.held.q.val().instance;
+        self.access.number.next = self.held.q.val().number;
         self.access.data.next = self.held.q.val().data;
         self.access.write.next = self.held.q.val().strobe;
         self.counter.next = self.held.q.val().counter;
@@ -149,7 +146,7 @@ impl Logic for Csr {
             State::Sweep => {
                 self.map.raddr.next = self.sweep.q.val().get_bits::<9>(0);
                 self.values.waddr.next = self.swept.val().get_bits::<9>(0);
-                self.values.wdata.next = self.map.rdata.val().initial;
+                self.values.wdata.next = self.map.rdata.val().value;
                 self.values.wen.next = self.sweep.q.val() > 1;
                 self.sweep.d.next = self.sweep.q.val() + 1;
                 if self.sweep.q.val() == 513 {
@@ -166,13 +163,13 @@ impl Logic for Csr {
                     self.regs.addr.val().get_bits::<7>(9) == self.stats_page.val();
                 if self.regs.addr.val().get_bit(15) {
                     self.held.d.next.mapped = self.regs.addr.val().get_bits::<5>(7) == 0;
-                    self.held.d.next.word = (bit_cast::<9, 5>(self.regs.addr.val().get_bits::<5>(2))
-                        | (bit_cast::<9, 3>(self.regs.addr.val().get_bits::<3>(12)) << 5))
-                        | 256;
+                    self.held.d.next.word =
+                        (bit_cast::<9, 5>(self.regs.addr.val().get_bits::<5>(2))
+                            | (bit_cast::<9, 3>(self.regs.addr.val().get_bits::<3>(12)) << 5))
+                            | 256;
                 } else {
                     self.held.d.next.mapped = self.regs.addr.val().get_bits::<6>(10) == 0;
-                    self.held.d.next.word =
-                        bit_cast::<9, 8>(self.regs.addr.val().get_bits::<8>(2));
+                    self.held.d.next.word = bit_cast::<9, 8>(self.regs.addr.val().get_bits::<8>(2));
                 }
                 if self.regs.valid.val() {
                     self.state.d.next = State::Look;
@@ -195,7 +192,7 @@ impl Logic for Csr {
                 self.state.d.next = State::Live;
                 if self.held.q.val().mapped {
                     self.held.d.next.target = self.map.rdata.val().target;
-                    self.held.d.next.instance = self.map.rdata.val().instance;
+                    self.held.d.next.number = self.map.rdata.val().number;
                     self.held.d.next.data = self.held.q.val().wdata & self.map.rdata.val().mask;
                     self.held.d.next.strobe = self.held.q.val().write;
                     self.held.d.next.rdata = self.values.rdata.val();

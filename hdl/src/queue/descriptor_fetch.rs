@@ -221,18 +221,31 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, search, plan, order, order_count, lower, upper, failed, got, pick,
-            pick_valid, pick_late, pick_late_valid
+            self,
+            clock,
+            state,
+            search,
+            plan,
+            order,
+            order_count,
+            lower,
+            upper,
+            failed,
+            got,
+            pick,
+            pick_valid,
+            pick_late,
+            pick_late_valid
         );
         self.base_low.clock.next = self.clock.val();
         self.base_low.raddr.next = self.search.q.val();
-        self.base_low.waddr.next = self.access.instance.val();
+        self.base_low.waddr.next = self.access.number.val();
         self.base_low.wdata.next = self.access.data.val();
         self.base_low.wen.next =
             self.access.write.val() & (self.access.target.val() == self.low_target.val());
         self.base_high.clock.next = self.clock.val();
         self.base_high.raddr.next = self.search.q.val();
-        self.base_high.waddr.next = self.access.instance.val();
+        self.base_high.waddr.next = self.access.number.val();
         self.base_high.wdata.next = self.access.data.val();
         self.base_high.wen.next =
             self.access.write.val() & (self.access.target.val() == self.high_target.val());
@@ -256,8 +269,10 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
             | (bit_cast::<64, 32>(self.base_high.rdata.val()) << 32);
         self.plan_index.next = self.plan.q.val().index;
         self.plan_addr.next = self.plan.q.val().addr;
-        self.to_wrap.next = self.sixteen.val() - bit_cast::<5, 4>(self.plan_index.val().get_bits::<4>(0));
-        self.to_line.next = self.sixteen.val() - bit_cast::<5, 4>(self.plan_addr.val().get_bits::<4>(4));
+        self.to_wrap.next =
+            self.sixteen.val() - bit_cast::<5, 4>(self.plan_index.val().get_bits::<4>(0));
+        self.to_line.next =
+            self.sixteen.val() - bit_cast::<5, 4>(self.plan_addr.val().get_bits::<4>(4));
         self.issue.next = false;
         self.req.valid.next = self.state.q.val() == State::Request;
         self.req.addr.next = self.plan.q.val().addr;
@@ -335,8 +350,7 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
             }
         }
         self.got_now.next = self.got.q.val() + 1;
-        self.slot.next =
-            self.committed.val().get_bits::<6>(0) + bit_cast::<6, 5>(self.got.q.val());
+        self.slot.next = self.committed.val().get_bits::<6>(0) + bit_cast::<6, 5>(self.got.q.val());
         self.entries.clock.next = self.clock.val();
         self.entries.waddr.next =
             (bit_cast::<9, 3>(self.order_next.val()) << 6) | bit_cast::<9, 6>(self.slot.val());
@@ -388,10 +402,10 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
         self.waiting[0].next = 0.into();
         self.moving[0].next = 0.into();
         for i in 0..Q {
-            self.waiting[i + 1].next =
-                self.waiting[i].val().replace_bit(i, self.lane[i].pending.val());
-            self.moving[i + 1].next =
-                self.moving[i].val().replace_bit(i, self.lane[i].busy.val());
+            self.waiting[i + 1].next = self.waiting[i]
+                .val()
+                .replace_bit(i, self.lane[i].pending.val());
+            self.moving[i + 1].next = self.moving[i].val().replace_bit(i, self.lane[i].busy.val());
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].restart.next = self.restart.val().get_bit(i);

@@ -83,8 +83,7 @@ impl Logic for Device {
                 }
             }
             Target::Link => {
-                self.live.next =
-                    bit_cast::<32, 1>(self.link_up.val().into()) << self.link_at.val();
+                self.live.next = bit_cast::<32, 1>(self.link_up.val().into()) << self.link_at.val();
             }
             Target::Rate => {
                 self.live.next = self.rate.val();
@@ -93,7 +92,11 @@ impl Logic for Device {
         }
         if self.access.write.val() & (self.access.target.val() == Target::DeviceControl) {
             self.enable.d.next = self.access.data.val().get_bit(self.enable_at.val().index());
-            self.quiesce.d.next = self.access.data.val().get_bit(self.quiesce_at.val().index());
+            self.quiesce.d.next = self
+                .access
+                .data
+                .val()
+                .get_bit(self.quiesce_at.val().index());
         }
         if self.reset.val() {
             self.enable.d.next = false;

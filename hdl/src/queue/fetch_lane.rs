@@ -145,7 +145,7 @@ impl Logic for FetchLane {
         self.head.next = self.state.q.val().head;
         self.data.next = self.held.q.val();
         self.offer.next = self.state.q.val().offered & self.run.val();
-        self.valid.next = self.offer.val();
+        self.valid.next = self.state.q.val().offered & self.run.val();
         self.pending.next = self.tail.val() != self.state.q.val().head;
         self.busy.next = self.state.q.val().in_flight != 0;
         self.fault.next = self.state.q.val().fault;

@@ -26,7 +26,7 @@ pub struct PairState {
     enable: Bit,
     quarantine: Bit,
     check: Bit,
-    event: Bit,
+    event_due: Bit,
     arm: Bit,
     cause: Bits<8>,
     index: Bits<16>,
@@ -102,13 +102,13 @@ pub struct Pair {
     /// The completion queue is armed, with the consumer index that stands.
     pub arm: Signal<Out, Bit>,
     /// Vector of its interrupt.
-    pub vector: Signal<Out, Bits<4>>,
+    pub irq_vector: Signal<Out, Bits<4>>,
     /// Moderation delay in units of 256 cycles.
     pub delay: Signal<Out, Bits<8>>,
     /// Moderation count.
     pub count: Signal<Out, Bits<8>>,
     /// An event completion is to be written.
-    pub event: Signal<Out, Bit>,
+    pub event_due: Signal<Out, Bit>,
     /// It is taken.
     pub event_taken: Signal<In, Bit>,
     /// Its cause.
@@ -125,7 +125,6 @@ pub struct Pair {
     running: Signal<Local, Bit>,
     sq_entries: Signal<Local, Bits<16>>,
     rq_entries: Signal<Local, Bits<16>>,
-    cq_entries: Signal<Local, Bits<16>>,
     bad_configuration: Constant<Bits<8>>,
     bad_alignment: Constant<Bits<8>>,
     bad_index: Constant<Bits<8>>,
@@ -190,10 +189,10 @@ impl Pair {
             rq_tail: Default::default(),
             cq_head: Default::default(),
             arm: Default::default(),
-            vector: Default::default(),
+            irq_vector: Default::default(),
             delay: Default::default(),
             count: Default::default(),
-            event: Default::default(),
+            event_due: Default::default(),
             event_taken: Default::default(),
             event_cause: Default::default(),
             event_index: Default::default(),
@@ -207,7 +206,6 @@ impl Pair {
             running: Default::default(),
             sq_entries: Default::default(),
             rq_entries: Default::default(),
-            cq_entries: Default::default(),
             bad_configuration: cause(QueueFault::BadConfiguration),
             bad_alignment: cause(QueueFault::BadAlignment),
             bad_index: cause(QueueFault::BadIndex),
@@ -240,30 +238,30 @@ impl Logic for Pair {
         dff_setup!(self, clock, state, knock);
         self.sq_entries.next = self.one.val() << self.state.q.val().sq_log2;
         self.rq_entries.next = self.one.val() << self.state.q.val().rq_log2;
-        self.cq_entries.next = self.one.val() << self.state.q.val().cq_log2;
         self.running.next =
             self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
         self.enable.next = self.state.q.val().enable;
-        self.run.next = self.running.val();
+        self.run.next =
+            self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
         self.restart.next = self.state.q.val().check;
-        self.sq_size.next = self.sq_entries.val();
-        self.rq_size.next = self.rq_entries.val();
-        self.cq_size.next = self.cq_entries.val();
+        self.sq_size.next = self.one.val() << self.state.q.val().sq_log2;
+        self.rq_size.next = self.one.val() << self.state.q.val().rq_log2;
+        self.cq_size.next = self.one.val() << self.state.q.val().cq_log2;
         self.sq_tail.next = self.state.q.val().sq_tail;
         self.rq_tail.next = self.state.q.val().rq_tail;
         self.cq_head.next = self.state.q.val().cq_head;
         self.arm.next = self.state.q.val().arm;
-        self.vector.next = self.state.q.val().vector;
+        self.irq_vector.next = self.state.q.val().vector;
         self.delay.next = self.state.q.val().delay;
         self.count.next = self.state.q.val().count;
-        self.event.next = self.state.q.val().event;
+        self.event_due.next = self.state.q.val().event_due;
         self.event_cause.next = self.state.q.val().cause;
         self.event_index.next = self.state.q.val().index;
-        self.mine.next = self.access.instance.val() == self.number.val();
+        self.mine.next = self.access.number.val() == self.number.val();
         self.write.next = self.mine.val() & self.access.write.val();
         // What the registers show.
         self.live.next = 0.into();
-        if self.mine.val() {
+        if self.access.number.val() == self.number.val() {
             match self.access.target.val() {
                 Target::Status => {
                     self.live.next = (bit_cast::<32, 16>(self.state.q.val().index)
@@ -312,67 +310,103 @@ impl Logic for Pair {
                         (self.access.data.val() & self.unaligned.val()).any();
                 }
                 Target::Sizes => {
-                    self.state.d.next.sq_log2 =
-                        self.access.data.val().get_bits::<4>(self.sq_at.val().index());
-                    self.state.d.next.rq_log2 =
-                        self.access.data.val().get_bits::<4>(self.rq_at.val().index());
-                    self.state.d.next.cq_log2 =
-                        self.access.data.val().get_bits::<4>(self.cq_at.val().index());
+                    self.state.d.next.sq_log2 = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<4>(self.sq_at.val().index());
+                    self.state.d.next.rq_log2 = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<4>(self.rq_at.val().index());
+                    self.state.d.next.cq_log2 = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<4>(self.cq_at.val().index());
                 }
                 Target::Interrupt => {
-                    self.state.d.next.vector =
-                        self.access.data.val().get_bits::<4>(self.vector_at.val().index());
-                    self.state.d.next.delay =
-                        self.access.data.val().get_bits::<8>(self.delay_at.val().index());
-                    self.state.d.next.count =
-                        self.access.data.val().get_bits::<8>(self.count_at.val().index());
+                    self.state.d.next.vector = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<4>(self.vector_at.val().index());
+                    self.state.d.next.delay = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<8>(self.delay_at.val().index());
+                    self.state.d.next.count = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<8>(self.count_at.val().index());
                 }
                 Target::SqDoorbell => {
                     self.knock.d.next = Knock::Sq;
-                    self.state.d.next.knock =
-                        self.access.data.val().get_bits::<16>(self.sq_tail_at.val().index());
-                    self.state.d.next.distance =
-                        self.access.data.val().get_bits::<16>(self.sq_tail_at.val().index())
-                            - self.sq_head.val();
+                    self.state.d.next.knock = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.sq_tail_at.val().index());
+                    self.state.d.next.distance = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.sq_tail_at.val().index())
+                        - self.sq_head.val();
                     self.state.d.next.limit = self.sq_entries.val();
                 }
                 Target::RqDoorbell => {
                     self.knock.d.next = Knock::Rq;
-                    self.state.d.next.knock =
-                        self.access.data.val().get_bits::<16>(self.rq_tail_at.val().index());
-                    self.state.d.next.distance =
-                        self.access.data.val().get_bits::<16>(self.rq_tail_at.val().index())
-                            - self.rq_head.val();
+                    self.state.d.next.knock = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.rq_tail_at.val().index());
+                    self.state.d.next.distance = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.rq_tail_at.val().index())
+                        - self.rq_head.val();
                     self.state.d.next.limit = self.rq_entries.val();
                 }
                 Target::CqDoorbell => {
                     self.knock.d.next = Knock::Cq;
-                    self.state.d.next.knock =
-                        self.access.data.val().get_bits::<16>(self.cq_head_at.val().index());
+                    self.state.d.next.knock = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.cq_head_at.val().index());
                     self.state.d.next.knock_arm =
                         self.access.data.val().get_bit(self.arm_at.val().index());
-                    self.state.d.next.distance =
-                        self.access.data.val().get_bits::<16>(self.cq_head_at.val().index())
-                            - self.state.q.val().cq_head;
+                    self.state.d.next.distance = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.cq_head_at.val().index())
+                        - self.state.q.val().cq_head;
                     self.state.d.next.limit = self.cq_tail.val() - self.state.q.val().cq_head;
                 }
                 _ => {}
             }
         }
         if self.event_taken.val() {
-            self.state.d.next.event = false;
+            self.state.d.next.event_due = false;
         }
         // Faults, least weighty first.
         if self.running.val() & self.fault.val() {
             self.state.d.next.quarantine = true;
-            self.state.d.next.event = true;
+            self.state.d.next.event_due = true;
             self.state.d.next.cause = self.fault_cause.val();
             self.state.d.next.index = self.fault_index.val();
         }
         if self.state.q.val().distance > self.state.q.val().limit {
             if self.running.val() & (self.knock.q.val() != Knock::None) {
                 self.state.d.next.quarantine = true;
-                self.state.d.next.event = true;
+                self.state.d.next.event_due = true;
                 self.state.d.next.cause = self.bad_index.val();
                 self.state.d.next.index = self.state.q.val().knock;
             }
@@ -415,14 +449,13 @@ impl Logic for Pair {
             }
         }
         if self.write.val() & (self.access.target.val() == Target::Control) {
-            self.state.d.next.enable =
-                self.access.data.val().get_bit(self.enable_at.val().index());
+            self.state.d.next.enable = self.access.data.val().get_bit(self.enable_at.val().index());
             if self.access.data.val().get_bit(self.enable_at.val().index())
                 & !self.state.q.val().enable
             {
                 self.state.d.next.check = true;
                 self.state.d.next.quarantine = false;
-                self.state.d.next.event = false;
+                self.state.d.next.event_due = false;
                 self.state.d.next.cause = 0.into();
                 self.state.d.next.index = 0.into();
                 self.state.d.next.sq_tail = 0.into();

@@ -49,11 +49,14 @@ pub struct Port {
     /// Which of them are used.
     pub multicast_valid: Signal<Out, Bits<8>>,
     settings: DFF<Settings>,
-    low: [DFF<Bits<32>>; 8],
-    high: [DFF<Bits<16>>; 8],
+    /// Each entry's two halves, in place.
+    low: [DFF<Bits<48>>; 8],
+    high: [DFF<Bits<48>>; 8],
+    low_data: Signal<Local, Bits<48>>,
+    high_data: Signal<Local, Bits<48>>,
     valid: [DFF<Bit>; 8],
     valid_mask: [Signal<Local, Bits<8>>; 9],
-    initial: Constant<Settings>,
+    at_reset: Constant<Settings>,
     enable_at: Constant<Bits<5>>,
     promiscuous_at: Constant<Bits<5>>,
     broadcast_at: Constant<Bits<5>>,
@@ -86,9 +89,11 @@ impl Default for Port {
             settings: Default::default(),
             low: Default::default(),
             high: Default::default(),
+            low_data: Default::default(),
+            high_data: Default::default(),
             valid: Default::default(),
             valid_mask: Default::default(),
-            initial: Constant::new(Settings {
+            at_reset: Constant::new(Settings {
                 max_frame: u64::from(port::MAX_FRAME_BYTES.get(port::MAX_FRAME.reset)).into(),
                 ..Settings::default()
             }),
@@ -123,30 +128,55 @@ impl Logic for Port {
                     self.settings.d.next.mac_low = self.access.data.val();
                 }
                 Target::MacHigh => {
-                    self.settings.d.next.mac_high =
-                        self.access.data.val().get_bits::<16>(self.bytes_at.val().index());
+                    self.settings.d.next.mac_high = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<16>(self.bytes_at.val().index());
                 }
                 Target::RxControl => {
                     self.settings.d.next.enable =
                         self.access.data.val().get_bit(self.enable_at.val().index());
-                    self.settings.d.next.promiscuous =
-                        self.access.data.val().get_bit(self.promiscuous_at.val().index());
-                    self.settings.d.next.broadcast =
-                        self.access.data.val().get_bit(self.broadcast_at.val().index());
-                    self.settings.d.next.all_multicast =
-                        self.access.data.val().get_bit(self.all_multicast_at.val().index());
+                    self.settings.d.next.promiscuous = self
+                        .access
+                        .data
+                        .val()
+                        .get_bit(self.promiscuous_at.val().index());
+                    self.settings.d.next.broadcast = self
+                        .access
+                        .data
+                        .val()
+                        .get_bit(self.broadcast_at.val().index());
+                    self.settings.d.next.all_multicast = self
+                        .access
+                        .data
+                        .val()
+                        .get_bit(self.all_multicast_at.val().index());
                 }
                 Target::MaxFrame => {
-                    self.settings.d.next.max_frame =
-                        self.access.data.val().get_bits::<14>(self.max_frame_at.val().index());
+                    self.settings.d.next.max_frame = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<14>(self.max_frame_at.val().index());
                 }
                 Target::RxQueue => {
-                    self.settings.d.next.queue =
-                        self.access.data.val().get_bits::<4>(self.queue_at.val().index());
+                    self.settings.d.next.queue = self
+                        .access
+                        .data
+                        .val()
+                        .get_bits::<4>(self.queue_at.val().index());
                 }
                 _ => {}
             }
         }
+        self.low_data.next = bit_cast::<48, 32>(self.access.data.val());
+        self.high_data.next = bit_cast::<48, 16>(
+            self.access
+                .data
+                .val()
+                .get_bits::<16>(self.multicast_bytes_at.val().index()),
+        ) << 32;
         self.valid_mask[0].next = 0.into();
         for i in 0..8 {
             self.low[i].clock.next = self.clock.val();
@@ -155,19 +185,21 @@ impl Logic for Port {
             self.low[i].d.next = self.low[i].q.val();
             self.high[i].d.next = self.high[i].q.val();
             self.valid[i].d.next = self.valid[i].q.val();
-            self.multicast[i].next = bit_cast::<48, 32>(self.low[i].q.val())
-                | (bit_cast::<48, 16>(self.high[i].q.val()) << 32);
-            self.valid_mask[i + 1].next =
-                self.valid_mask[i].val().replace_bit(i, self.valid[i].q.val());
-            if self.access.write.val() & (self.access.instance.val().index() == i) {
+            self.multicast[i].next = self.low[i].q.val() | self.high[i].q.val();
+            self.valid_mask[i + 1].next = self.valid_mask[i]
+                .val()
+                .replace_bit(i, self.valid[i].q.val());
+            if self.access.write.val() & (self.access.number.val().index() == i) {
                 if self.access.target.val() == Target::MulticastLow {
-                    self.low[i].d.next = self.access.data.val();
+                    self.low[i].d.next = self.low_data.val();
                 }
                 if self.access.target.val() == Target::MulticastHigh {
-                    self.high[i].d.next =
-                        self.access.data.val().get_bits::<16>(self.multicast_bytes_at.val().index());
-                    self.valid[i].d.next =
-                        self.access.data.val().get_bit(self.multicast_valid_at.val().index());
+                    self.high[i].d.next = self.high_data.val();
+                    self.valid[i].d.next = self
+                        .access
+                        .data
+                        .val()
+                        .get_bit(self.multicast_valid_at.val().index());
                 }
             }
             if self.reset.val() {
@@ -178,7 +210,7 @@ impl Logic for Port {
         }
         self.multicast_valid.next = self.valid_mask[8].val();
         if self.reset.val() {
-            self.settings.d.next = self.initial.val();
+            self.settings.d.next = self.at_reset.val();
         }
     }
 }

@@ -108,7 +108,7 @@ pub struct Queues<const Q: usize> {
     running: [Signal<Local, Bits<8>>; 9],
     restart: [Signal<Local, Bits<8>>; 9],
     arm: [Signal<Local, Bits<8>>; 9],
-    event: [Signal<Local, Bits<8>>; 9],
+    event_due: [Signal<Local, Bits<8>>; 9],
     shown: [Signal<Local, Bits<32>>; 9],
     may_run: Signal<Local, Bits<8>>,
     busy: Signal<Local, Bits<8>>,
@@ -173,7 +173,7 @@ impl<const Q: usize> Queues<Q> {
             running: Default::default(),
             restart: Default::default(),
             arm: Default::default(),
-            event: Default::default(),
+            event_due: Default::default(),
             shown: Default::default(),
             may_run: Default::default(),
             busy: Default::default(),
@@ -186,6 +186,42 @@ impl<const Q: usize> Queues<Q> {
 impl<const Q: usize> Logic for Queues<Q> {
     #[hdl_gen]
     fn update(&mut self) {
+        // What the queue pairs say, one bit each.
+        self.enabled[0].next = 0.into();
+        self.running[0].next = 0.into();
+        self.restart[0].next = 0.into();
+        self.arm[0].next = 0.into();
+        self.event_due[0].next = 0.into();
+        self.shown[0].next = self.device.live.val();
+        for i in 0..Q {
+            self.enabled[i + 1].next = self.enabled[i]
+                .val()
+                .replace_bit(i, self.pair[i].enable.val());
+            self.running[i + 1].next = self.running[i].val().replace_bit(i, self.pair[i].run.val());
+            self.restart[i + 1].next = self.restart[i]
+                .val()
+                .replace_bit(i, self.pair[i].restart.val());
+            self.arm[i + 1].next = self.arm[i].val().replace_bit(i, self.pair[i].arm.val());
+            self.event_due[i + 1].next = self.event_due[i]
+                .val()
+                .replace_bit(i, self.pair[i].event_due.val());
+            self.shown[i + 1].next = self.shown[i].val() | self.pair[i].live.val();
+        }
+        for i in Q..8 {
+            self.enabled[i + 1].next = self.enabled[i].val();
+            self.running[i + 1].next = self.running[i].val();
+            self.restart[i + 1].next = self.restart[i].val();
+            self.arm[i + 1].next = self.arm[i].val();
+            self.event_due[i + 1].next = self.event_due[i].val();
+            self.shown[i + 1].next = self.shown[i].val();
+        }
+        self.busy.next = self.tx_busy.val()
+            | self.rx_busy.val()
+            | self.sq_fetch.busy.val()
+            | self.rq_fetch.busy.val()
+            | self.completions.busy.val()
+            | self.faults.events.val()
+            | self.event_due[8].val();
         // Registers.
         self.csr.clock.next = self.clock.val();
         self.csr.reset.next = self.reset.val();
@@ -199,7 +235,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.device.clock.next = self.clock.val();
         self.device.reset.next = self.reset.val();
         self.device.access.target.next = self.csr.access.target.val();
-        self.device.access.instance.next = self.csr.access.instance.val();
+        self.device.access.number.next = self.csr.access.number.val();
         self.device.access.data.next = self.csr.access.data.val();
         self.device.access.write.next = self.csr.access.write.val();
         self.device.epoch.next = self.epoch.val();
@@ -210,7 +246,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.port.clock.next = self.clock.val();
         self.port.reset.next = self.reset.val();
         self.port.access.target.next = self.csr.access.target.val();
-        self.port.access.instance.next = self.csr.access.instance.val();
+        self.port.access.number.next = self.csr.access.number.val();
         self.port.access.data.next = self.csr.access.data.val();
         self.port.access.write.next = self.csr.access.write.val();
         self.rx_enable.next = self.port.rx_enable.val();
@@ -239,6 +275,8 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.csr.counter_value.next = self.stats.value.val();
         self.csr.counter_valid.next = self.stats.valid.val();
         // Faults and events.
+        self.faults.clock.next = self.clock.val();
+        self.faults.reset.next = self.reset.val();
         self.faults.fault[0].queue.next = self.tx_fault.queue.val();
         self.faults.fault[0].cause.next = self.tx_fault.cause.val();
         self.faults.fault[0].index.next = self.tx_fault.index.val();
@@ -264,7 +302,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.sq_fetch.clock.next = self.clock.val();
         self.sq_fetch.reset.next = self.reset.val();
         self.sq_fetch.access.target.next = self.csr.access.target.val();
-        self.sq_fetch.access.instance.next = self.csr.access.instance.val();
+        self.sq_fetch.access.number.next = self.csr.access.number.val();
         self.sq_fetch.access.data.next = self.csr.access.data.val();
         self.sq_fetch.access.write.next = self.csr.access.write.val();
         self.sq_req.addr.next = self.sq_fetch.req.addr.val();
@@ -282,7 +320,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.rq_fetch.clock.next = self.clock.val();
         self.rq_fetch.reset.next = self.reset.val();
         self.rq_fetch.access.target.next = self.csr.access.target.val();
-        self.rq_fetch.access.instance.next = self.csr.access.instance.val();
+        self.rq_fetch.access.number.next = self.csr.access.number.val();
         self.rq_fetch.access.data.next = self.csr.access.data.val();
         self.rq_fetch.access.write.next = self.csr.access.write.val();
         self.rq_req.addr.next = self.rq_fetch.req.addr.val();
@@ -301,13 +339,13 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.completions.clock.next = self.clock.val();
         self.completions.reset.next = self.reset.val();
         self.completions.access.target.next = self.csr.access.target.val();
-        self.completions.access.instance.next = self.csr.access.instance.val();
+        self.completions.access.number.next = self.csr.access.number.val();
         self.completions.access.data.next = self.csr.access.data.val();
         self.completions.access.write.next = self.csr.access.write.val();
-        self.completions.event.data.next = self.faults.completion.data.val();
-        self.completions.event.queue.next = self.faults.completion.queue.val();
-        self.completions.event.valid.next = self.faults.completion.valid.val();
-        self.faults.completion.ready.next = self.completions.event.ready.val();
+        self.completions.events.data.next = self.faults.completion.data.val();
+        self.completions.events.queue.next = self.faults.completion.queue.val();
+        self.completions.events.valid.next = self.faults.completion.valid.val();
+        self.faults.completion.ready.next = self.completions.events.ready.val();
         self.completions.tx.data.next = self.tx_completion.data.val();
         self.completions.tx.queue.next = self.tx_completion.queue.val();
         self.completions.tx.valid.next = self.tx_completion.valid.val();
@@ -326,23 +364,11 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.irq.valid.next = self.completions.irq.valid.val();
         self.completions.irq.ready.next = self.irq.ready.val();
         // The queue pairs.
-        self.busy.next = self.tx_busy.val()
-            | self.rx_busy.val()
-            | self.sq_fetch.busy.val()
-            | self.rq_fetch.busy.val()
-            | self.completions.busy.val()
-            | self.event[8].val();
-        self.enabled[0].next = 0.into();
-        self.running[0].next = 0.into();
-        self.restart[0].next = 0.into();
-        self.arm[0].next = 0.into();
-        self.event[0].next = 0.into();
-        self.shown[0].next = self.device.live.val();
         for i in 0..Q {
             self.pair[i].clock.next = self.clock.val();
             self.pair[i].reset.next = self.reset.val();
             self.pair[i].access.target.next = self.csr.access.target.val();
-            self.pair[i].access.instance.next = self.csr.access.instance.val();
+            self.pair[i].access.number.next = self.csr.access.number.val();
             self.pair[i].access.data.next = self.csr.access.data.val();
             self.pair[i].access.write.next = self.csr.access.write.val();
             self.pair[i].busy.next = self.busy.val().get_bit(i);
@@ -361,7 +387,7 @@ impl<const Q: usize> Logic for Queues<Q> {
             self.rq_fetch.tail[i].next = self.pair[i].rq_tail.val();
             self.completions.size[i].next = self.pair[i].cq_size.val();
             self.completions.consumer[i].next = self.pair[i].cq_head.val();
-            self.completions.vector[i].next = self.pair[i].vector.val();
+            self.completions.vector[i].next = self.pair[i].irq_vector.val();
             self.completions.delay[i].next = self.pair[i].delay.val();
             self.completions.count[i].next = self.pair[i].count.val();
             self.sq_desc[i].data.next = self.sq_fetch.desc[i].data.val();
@@ -372,22 +398,6 @@ impl<const Q: usize> Logic for Queues<Q> {
             self.rq_desc[i].index.next = self.rq_fetch.desc[i].index.val();
             self.rq_desc[i].valid.next = self.rq_fetch.desc[i].valid.val();
             self.rq_fetch.desc[i].ready.next = self.rq_desc[i].ready.val();
-            self.enabled[i + 1].next =
-                self.enabled[i].val().replace_bit(i, self.pair[i].enable.val());
-            self.running[i + 1].next = self.running[i].val().replace_bit(i, self.pair[i].run.val());
-            self.restart[i + 1].next =
-                self.restart[i].val().replace_bit(i, self.pair[i].restart.val());
-            self.arm[i + 1].next = self.arm[i].val().replace_bit(i, self.pair[i].arm.val());
-            self.event[i + 1].next = self.event[i].val().replace_bit(i, self.pair[i].event.val());
-            self.shown[i + 1].next = self.shown[i].val() | self.pair[i].live.val();
-        }
-        for i in Q..8 {
-            self.enabled[i + 1].next = self.enabled[i].val();
-            self.running[i + 1].next = self.running[i].val();
-            self.restart[i + 1].next = self.restart[i].val();
-            self.arm[i + 1].next = self.arm[i].val();
-            self.event[i + 1].next = self.event[i].val();
-            self.shown[i + 1].next = self.shown[i].val();
         }
         self.may_run.next = 0.into();
         if self.device.active.val() {
@@ -401,7 +411,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.completions.restart.next = self.restart[8].val();
         self.completions.enable.next = self.enabled[8].val();
         self.completions.arm.next = self.arm[8].val();
-        self.faults.event.next = self.event[8].val();
+        self.faults.event_due.next = self.event_due[8].val();
         self.csr.live.next = self.shown[8].val();
     }
 }

@@ -80,11 +80,11 @@ pub struct Entry {
     /// Bits that a write changes.
     pub mask: Bits<32>,
     /// Value after reset; of constants, the constant.
-    pub initial: Bits<32>,
+    pub value: Bits<32>,
     /// Who else hears of it.
     pub target: Target,
     /// Queue pair or multicast entry.
-    pub instance: Bits<3>,
+    pub number: Bits<3>,
 }
 
 /// What the NIC tells of itself.
@@ -154,9 +154,9 @@ pub fn entries(pairs: usize, identity: &Identity) -> Vec<Entry> {
             at,
             Entry {
                 mask: u64::from(register.writable()).into(),
-                initial: u64::from(initial).into(),
+                value: u64::from(initial).into(),
                 target,
-                instance: u64::from(instance).into(),
+                number: u64::from(instance).into(),
             },
         );
     }
@@ -166,7 +166,7 @@ pub fn entries(pairs: usize, identity: &Identity) -> Vec<Entry> {
             put(
                 at,
                 Entry {
-                    initial: u64::from(value).into(),
+                    value: u64::from(value).into(),
                     ..Entry::default()
                 },
             );

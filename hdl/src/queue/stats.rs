@@ -123,8 +123,8 @@ impl Logic for Stats {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, rx_pending, tx_pending, seen, rx_seen, tx_seen, turn, slot, clearing, first,
-            second, third, sum, age
+            self, clock, rx_pending, tx_pending, seen, rx_seen, tx_seen, turn, slot, clearing,
+            first, second, third, sum, age
         );
         self.seen.d.next = self.pulse.val();
         self.rx_seen.d.next = 0.into();
@@ -145,7 +145,10 @@ impl Logic for Stats {
         self.gathered[0].next = 0.into();
         for i in 0..32 {
             self.pending[i].clock.next = self.clock.val();
-            self.step[i].next = bit_cast::<6, 1>(self.seen.q.val().get_bit(i).into());
+            self.step[i].next = 0.into();
+            if self.seen.q.val().get_bit(i) {
+                self.step[i].next = 1.into();
+            }
             self.gathered[i + 1].next = self.gathered[i].val();
             self.pending[i].d.next = self.pending[i].q.val() + self.step[i].val();
             if self.turn.q.val().get_bit(i) {
@@ -177,8 +180,7 @@ impl Logic for Stats {
         self.third.d.next = self.second.q.val();
         self.totals.clock.next = self.clock.val();
         self.totals.raddr.next = self.slot.q.val();
-        self.sum.d.next =
-            self.totals.rdata.val() + bit_cast::<64, 21>(self.second.q.val().amount);
+        self.sum.d.next = self.totals.rdata.val() + bit_cast::<64, 21>(self.second.q.val().amount);
         if self.second.q.val().clear {
             self.sum.d.next = 0.into();
         }
