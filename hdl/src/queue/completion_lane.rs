@@ -47,6 +47,8 @@ pub struct CompletionLane {
     pub consumer: Signal<In, Bits<16>>,
     /// Arm, with the consumer index that stands.
     pub arm: Signal<In, Bit>,
+    /// Disarm.
+    pub disarm: Signal<In, Bit>,
     /// Moderation delay in units of 256 cycles.
     pub delay: Signal<In, Bits<8>>,
     /// Moderation count, 0 for none.
@@ -100,6 +102,7 @@ impl Default for CompletionLane {
             size: Default::default(),
             consumer: Default::default(),
             arm: Default::default(),
+            disarm: Default::default(),
             delay: Default::default(),
             count: Default::default(),
             room: Default::default(),
@@ -194,6 +197,9 @@ impl Logic for CompletionLane {
                 self.state.d.next.fire = true;
                 self.state.d.next.armed = false;
             }
+        }
+        if self.disarm.val() {
+            self.state.d.next.armed = false;
         }
         if self.arm.val() {
             self.state.d.next.armed = true;

@@ -61,6 +61,8 @@ pub struct CompletionQueue<const Q: usize> {
     pub restart: Signal<In, Bits<8>>,
     /// Queue pairs that are armed, with the consumer index that stands.
     pub arm: Signal<In, Bits<8>>,
+    /// Queue pairs that are disarmed.
+    pub disarm: Signal<In, Bits<8>>,
     /// Ring sizes: one bit is set.
     pub size: [Signal<In, Bits<16>>; Q],
     /// Consumer indexes.
@@ -138,6 +140,7 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             enable: Default::default(),
             restart: Default::default(),
             arm: Default::default(),
+            disarm: Default::default(),
             size: std::array::from_fn(|_| Default::default()),
             consumer: std::array::from_fn(|_| Default::default()),
             vector: std::array::from_fn(|_| Default::default()),
@@ -368,6 +371,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             self.lane[i].size.next = self.size[i].val();
             self.lane[i].consumer.next = self.consumer[i].val();
             self.lane[i].arm.next = self.arm.val().get_bit(i);
+            self.lane[i].disarm.next = self.disarm.val().get_bit(i);
             self.lane[i].delay.next = self.delay[i].val();
             self.lane[i].count.next = self.count[i].val();
             self.lane[i].accept.next =

@@ -77,11 +77,6 @@ impl Logic for Device {
             Target::Epoch => {
                 self.live.next = self.epoch.val();
             }
-            Target::Quiesced => {
-                if self.quiet.q.val() {
-                    self.live.next = self.magic.val();
-                }
-            }
             Target::Link => {
                 self.live.next = bit_cast::<32, 1>(self.link_up.val().into()) << self.link_at.val();
             }
@@ -89,6 +84,9 @@ impl Logic for Device {
                 self.live.next = self.rate.val();
             }
             _ => {}
+        }
+        if self.quiet.q.val() & (self.access.target.val() == Target::Quiesced) {
+            self.live.next = self.magic.val();
         }
         if self.access.write.val() & (self.access.target.val() == Target::DeviceControl) {
             self.enable.d.next = self.access.data.val().get_bit(self.enable_at.val().index());

@@ -2,12 +2,12 @@
 //!
 //! Contract: listens to the register accesses whose instance is its number.
 //! - Setting ENABLE pulses `restart` (every index of the pair returns to 0) and checks the configuration in the next cycle;
-//!   `run` rises only if it is good. A ring size out of range, or a completion ring no larger than another ring, ends in
-//!   quarantine with BadConfiguration; a ring base that is not 64 B aligned with BadAlignment. Neither writes an event:
-//!   there is no completion ring to be trusted.
+//!   `run` rises only if it is good. A ring size out of range, a completion ring no larger than another ring, or a ring base
+//!   that is not 64 B aligned ends in quarantine with BadConfiguration, without an event: there is no completion ring to
+//!   be trusted.
 //! - A doorbell is checked two cycles after its write: a tail further from the head than the ring is long, or a consumer
 //!   index beyond the producer, ends in quarantine with BadIndex, and the index given as that of the descriptor at fault.
-//!   Tails are ignored unless `run`; the consumer index also counts in quarantine, so that the event can be taken.
+//!   In quarantine good doorbells still count, so that the event can be taken, and bad ones are ignored.
 //! - The first fault wins; `event` stands until the completion queue takes it.
 //! - Disabling drops `run` at once; cause and index stay readable until the next ENABLE.
 
@@ -28,6 +28,7 @@ pub struct PairState {
     check: Bit,
     event_due: Bit,
     arm: Bit,
+    disarm: Bit,
     cause: Bits<8>,
     index: Bits<16>,
     sq_log2: Bits<4>,
@@ -101,6 +102,8 @@ pub struct Pair {
     pub cq_head: Signal<Out, Bits<16>>,
     /// The completion queue is armed, with the consumer index that stands.
     pub arm: Signal<Out, Bit>,
+    /// The consumer index was written without arming.
+    pub disarm: Signal<Out, Bit>,
     /// Vector of its interrupt.
     pub irq_vector: Signal<Out, Bits<4>>,
     /// Moderation delay in units of 256 cycles.
@@ -126,7 +129,6 @@ pub struct Pair {
     sq_entries: Signal<Local, Bits<16>>,
     rq_entries: Signal<Local, Bits<16>>,
     bad_configuration: Constant<Bits<8>>,
-    bad_alignment: Constant<Bits<8>>,
     bad_index: Constant<Bits<8>>,
     least: Constant<Bits<4>>,
     unaligned: Constant<Bits<32>>,
@@ -189,6 +191,7 @@ impl Pair {
             rq_tail: Default::default(),
             cq_head: Default::default(),
             arm: Default::default(),
+            disarm: Default::default(),
             irq_vector: Default::default(),
             delay: Default::default(),
             count: Default::default(),
@@ -207,7 +210,6 @@ impl Pair {
             sq_entries: Default::default(),
             rq_entries: Default::default(),
             bad_configuration: cause(QueueFault::BadConfiguration),
-            bad_alignment: cause(QueueFault::BadAlignment),
             bad_index: cause(QueueFault::BadIndex),
             least: Constant::new(u64::from(ring::LOG2_MIN).into()),
             unaligned: Constant::new((ring::BASE_ALIGN - 1).into()),
@@ -251,6 +253,7 @@ impl Logic for Pair {
         self.rq_tail.next = self.state.q.val().rq_tail;
         self.cq_head.next = self.state.q.val().cq_head;
         self.arm.next = self.state.q.val().arm;
+        self.disarm.next = self.state.q.val().disarm;
         self.irq_vector.next = self.state.q.val().vector;
         self.delay.next = self.state.q.val().delay;
         self.count.next = self.state.q.val().count;
@@ -294,6 +297,7 @@ impl Logic for Pair {
         // The settings; doorbells are measured here and judged in the next cycle.
         self.knock.d.next = Knock::None;
         self.state.d.next.arm = false;
+        self.state.d.next.disarm = false;
         self.state.d.next.check = false;
         if self.write.val() {
             match self.access.target.val() {
@@ -414,12 +418,12 @@ impl Logic for Pair {
             match self.knock.q.val() {
                 Knock::None => {}
                 Knock::Sq => {
-                    if self.running.val() {
+                    if self.state.q.val().enable {
                         self.state.d.next.sq_tail = self.state.q.val().knock;
                     }
                 }
                 Knock::Rq => {
-                    if self.running.val() {
+                    if self.state.q.val().enable {
                         self.state.d.next.rq_tail = self.state.q.val().knock;
                     }
                 }
@@ -427,26 +431,22 @@ impl Logic for Pair {
                     if self.state.q.val().enable {
                         self.state.d.next.cq_head = self.state.q.val().knock;
                         self.state.d.next.arm = self.state.q.val().knock_arm;
+                        self.state.d.next.disarm = !self.state.q.val().knock_arm;
                     }
                 }
             }
         }
-        if self.state.q.val().check {
-            if self.state.q.val().sq_crooked
+        if self.state.q.val().check
+            & (self.state.q.val().sq_crooked
                 | self.state.q.val().rq_crooked
                 | self.state.q.val().cq_crooked
-            {
-                self.state.d.next.quarantine = true;
-                self.state.d.next.cause = self.bad_alignment.val();
-            }
-            if (self.state.q.val().sq_log2 < self.least.val())
+                | (self.state.q.val().sq_log2 < self.least.val())
                 | (self.state.q.val().rq_log2 < self.least.val())
                 | (self.state.q.val().cq_log2 <= self.state.q.val().sq_log2)
-                | (self.state.q.val().cq_log2 <= self.state.q.val().rq_log2)
-            {
-                self.state.d.next.quarantine = true;
-                self.state.d.next.cause = self.bad_configuration.val();
-            }
+                | (self.state.q.val().cq_log2 <= self.state.q.val().rq_log2))
+        {
+            self.state.d.next.quarantine = true;
+            self.state.d.next.cause = self.bad_configuration.val();
         }
         if self.write.val() & (self.access.target.val() == Target::Control) {
             self.state.d.next.enable = self.access.data.val().get_bit(self.enable_at.val().index());

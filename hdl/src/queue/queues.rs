@@ -108,6 +108,7 @@ pub struct Queues<const Q: usize> {
     running: [Signal<Local, Bits<8>>; 9],
     restart: [Signal<Local, Bits<8>>; 9],
     arm: [Signal<Local, Bits<8>>; 9],
+    disarm: [Signal<Local, Bits<8>>; 9],
     event_due: [Signal<Local, Bits<8>>; 9],
     shown: [Signal<Local, Bits<32>>; 9],
     may_run: Signal<Local, Bits<8>>,
@@ -173,6 +174,7 @@ impl<const Q: usize> Queues<Q> {
             running: Default::default(),
             restart: Default::default(),
             arm: Default::default(),
+            disarm: Default::default(),
             event_due: Default::default(),
             shown: Default::default(),
             may_run: Default::default(),
@@ -191,6 +193,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.running[0].next = 0.into();
         self.restart[0].next = 0.into();
         self.arm[0].next = 0.into();
+        self.disarm[0].next = 0.into();
         self.event_due[0].next = 0.into();
         self.shown[0].next = self.device.live.val();
         for i in 0..Q {
@@ -202,6 +205,9 @@ impl<const Q: usize> Logic for Queues<Q> {
                 .val()
                 .replace_bit(i, self.pair[i].restart.val());
             self.arm[i + 1].next = self.arm[i].val().replace_bit(i, self.pair[i].arm.val());
+            self.disarm[i + 1].next = self.disarm[i]
+                .val()
+                .replace_bit(i, self.pair[i].disarm.val());
             self.event_due[i + 1].next = self.event_due[i]
                 .val()
                 .replace_bit(i, self.pair[i].event_due.val());
@@ -212,6 +218,7 @@ impl<const Q: usize> Logic for Queues<Q> {
             self.running[i + 1].next = self.running[i].val();
             self.restart[i + 1].next = self.restart[i].val();
             self.arm[i + 1].next = self.arm[i].val();
+            self.disarm[i + 1].next = self.disarm[i].val();
             self.event_due[i + 1].next = self.event_due[i].val();
             self.shown[i + 1].next = self.shown[i].val();
         }
@@ -411,6 +418,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.completions.restart.next = self.restart[8].val();
         self.completions.enable.next = self.enabled[8].val();
         self.completions.arm.next = self.arm[8].val();
+        self.completions.disarm.next = self.disarm[8].val();
         self.faults.event_due.next = self.event_due[8].val();
         self.csr.live.next = self.shown[8].val();
     }

@@ -1,0 +1,236 @@
+//! The parts of the queue pairs in lock step, under random inputs.
+
+use longshore_hdl::{bits::from_u128, queue, queue::register_map::Target};
+use rand::RngExt as _;
+use sim_verilator::lockstep::{Lockstep, Step};
+
+const CYCLES: u64 = 10_000;
+
+const TARGETS: [Target; 21] = [
+    Target::RqDoorbell,
+    Target::DeviceControl,
+    Target::MacLow,
+    Target::MacHigh,
+    Target::RxControl,
+    Target::MaxFrame,
+    Target::RxQueue,
+    Target::MulticastLow,
+    Target::MulticastHigh,
+    Target::Control,
+    Target::Status,
+    Target::SqBaseLow,
+    Target::CqBaseHigh,
+    Target::Sizes,
+    Target::Interrupt,
+    Target::SqDoorbell,
+    Target::CqDoorbell,
+    Target::RqState,
+    Target::CqState,
+    Target::Epoch,
+    Target::Quiesced,
+];
+
+fn any_target(step: &mut Step) -> Target {
+    TARGETS[step.rng.random_range(0..TARGETS.len())]
+}
+
+/// Set once in `of` cycles.
+fn seldom(step: &mut Step, of: u32) -> bool {
+    step.rng.random_ratio(1, of)
+}
+
+fn word(step: &mut Step) -> u64 {
+    u64::from(step.rng.random::<u32>())
+}
+
+#[test]
+fn csr() {
+    let mut waiting = false;
+    Lockstep::new("queue_csr", queue::queue_csr())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            // A reset starts a sweep of 514 cycles, so not at random.
+            dut.reset.next = step.cycle % 4_000 == 3_999 || step.cycle < 2;
+            if !waiting {
+                let page = [0x0000, 0x0100, 0x0200, 0x0400, 0x8000, 0x9000, 0xa000];
+                let page = page[step.rng.random_range(0..page.len())];
+                dut.regs.addr.next = (page + 4 * step.rng.random_range(0..64_u64)).into();
+                dut.regs.wdata.next = word(step).into();
+                dut.regs.write.next = step.rng.random();
+                dut.regs.valid.next = step.rng.random();
+            }
+            dut.live.next = (word(step) & word(step) & 0xf).into();
+            dut.counter_value.next = step.rng.random::<u64>().into();
+            dut.counter_valid.next = seldom(step, 4);
+            step.settle(dut);
+            waiting = dut.regs.valid.val() && !dut.regs.ready.val();
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn device() {
+    Lockstep::new("queue_device", queue::queue_device())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            dut.access.target.next = any_target(step);
+            dut.access.data.next = word(step).into();
+            dut.access.write.next = seldom(step, 2);
+            dut.epoch.next = word(step).into();
+            dut.rate.next = word(step).into();
+            dut.link_up.next = step.rng.random();
+            dut.busy.next = step.rng.random();
+            dut.idle.next = step.rng.random();
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn port() {
+    Lockstep::new("queue_port", queue::queue_port())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            dut.access.target.next = any_target(step);
+            dut.access.number.next = step.rng.random_range(0..8_u64).into();
+            dut.access.data.next = word(step).into();
+            dut.access.write.next = seldom(step, 2);
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn pair() {
+    Lockstep::new("queue_pair", queue::queue_pair())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            let target = any_target(step);
+            dut.access.target.next = target;
+            dut.access.number.next = step.rng.random_range(0..2_u64).into();
+            dut.access.data.next = match target {
+                // Good sizes and alignments often, doorbells close to the indexes.
+                Target::Sizes => [0x7_0506, 0x5_0404, 0x3_0203][step.rng.random_range(0..3_usize)],
+                Target::SqBaseLow => word(step) << 6 & 0xffff_ffc0 | u64::from(seldom(step, 64)),
+                Target::SqDoorbell | Target::RqDoorbell | Target::CqDoorbell => {
+                    word(step) & 0x8000_000f
+                }
+                _ => word(step),
+            }
+            .into();
+            dut.access.write.next = seldom(step, 2);
+            dut.busy.next = step.rng.random();
+            dut.sq_head.next = step.rng.random_range(0..8_u64).into();
+            dut.rq_head.next = step.rng.random_range(0..8_u64).into();
+            dut.cq_tail.next = step.rng.random_range(8..16_u64).into();
+            dut.fault.next = seldom(step, 16);
+            dut.fault_cause.next = step.rng.random_range(1..8_u64).into();
+            dut.fault_index.next = (word(step) & 0xffff).into();
+            dut.event_taken.next = seldom(step, 8);
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn fetch_lane() {
+    let mut flight = 0_u32;
+    Lockstep::new("queue_fetch_lane", queue::queue_fetch_lane())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            dut.restart.next = seldom(step, 200);
+            dut.run.next = !seldom(step, 50);
+            if seldom(step, 16) {
+                dut.tail.next = (dut.tail.val().to_u64() + step.rng.random_range(0..20)).into();
+            }
+            step.settle(dut);
+            let issue = dut.want.val() && step.rng.random();
+            let ended = flight > 0 && seldom(step, 3);
+            flight = if step.in_reset() {
+                0
+            } else {
+                flight + u32::from(issue) - u32::from(ended)
+            };
+            dut.issue.next = issue;
+            dut.issue_count.next = step
+                .rng
+                .random_range(1..=dut.available.val().to_u64().max(1))
+                .into();
+            dut.ended.next = ended;
+            dut.ended_failed.next = seldom(step, 16);
+            dut.ended_count.next = step.rng.random_range(1..=16_u64).into();
+            dut.filling.next = dut.hungry.val();
+            dut.fill.next = seldom(step, 2);
+            dut.fill_data.next = from_u128(step.rng.random());
+            dut.ready.next = step.rng.random();
+            dut.fault_taken.next = step.rng.random();
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn completion_lane() {
+    let mut rested = true;
+    Lockstep::new("queue_completion_lane", queue::queue_completion_lane())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            dut.restart.next = seldom(step, 500);
+            dut.size.next = 16_u64.into();
+            step.settle(dut);
+            let accept = dut.room.val() && rested && seldom(step, 6);
+            rested = !accept;
+            dut.accept.next = accept;
+            dut.accept_urgent.next = seldom(step, 16);
+            dut.start.next = dut.flush.val() && seldom(step, 3);
+            dut.written.next = seldom(step, 8);
+            dut.written_count.next = dut.flush_count.val();
+            if seldom(step, 20) {
+                dut.consumer.next = dut.tail.val();
+            }
+            dut.arm.next = seldom(step, 20);
+            dut.disarm.next = seldom(step, 40);
+            dut.delay.next = u64::from(seldom(step, 2)).into();
+            dut.count.next = step.rng.random_range(0..4_u64).into();
+            dut.fired.next = seldom(step, 4);
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn stats() {
+    Lockstep::new("queue_stats", queue::queue_stats())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.cycle < 2 || step.cycle % 3_000 == 2_999;
+            dut.pulse.next = word(step).into();
+            dut.rx_bytes.next = (word(step) & 0x3fff).into();
+            dut.tx_bytes.next = (word(step) & 0x3fff).into();
+            dut.index.next = step.rng.random_range(0..40_u64).into();
+            dut.read.next = !seldom(step, 64);
+        })
+        .assert_all_outputs_moved();
+}
+
+#[test]
+fn faults() {
+    Lockstep::new("queue_faults", queue::queue_faults())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(CYCLES, |dut, step| {
+            dut.reset.next = step.reset();
+            for fault in &mut dut.fault {
+                fault.valid.next = seldom(step, 4);
+                fault.queue.next = step.rng.random_range(0..2_u64).into();
+                fault.cause.next = (word(step) & 7).into();
+                fault.index.next = (word(step) & 0xffff).into();
+            }
+            dut.event_due.next = (word(step) & word(step) & 3).into();
+            dut.room.next = (word(step) & 3).into();
+            for (cause, index) in dut.event_cause.iter_mut().zip(&mut dut.event_index) {
+                cause.next = (word(step) & 7).into();
+                index.next = (word(step) & 0xffff).into();
+            }
+            dut.completion.ready.next = seldom(step, 3);
+        });
+}
