@@ -35,7 +35,7 @@ enum Kind {
 fn flags(config: &Config) -> Vec<String> {
     let mut flags: Vec<String> = [
         "-std=c++17",
-        "-O2",
+        "-O3",
         "-march=native",
         "-fno-strict-aliasing",
         "-w",
