@@ -2,6 +2,7 @@
 
 use super::{
     Step,
+    channels::{self, Channel},
     probe::{self, Value},
     seed, settle,
     streams::{self, Stream},
@@ -34,6 +35,22 @@ pub enum LockstepError {
         rust: String,
         /// Its value in Verilator.
         verilog: String,
+        /// The test's seed.
+        seed: u64,
+    },
+    /// A valid/ready channel broke its protocol.
+    #[error(
+        "module {module}, cycle {cycle}, channel {channel}: {what}; replay with LONGSHORE_SEED={seed}"
+    )]
+    Channel {
+        /// Name in the catalogue.
+        module: String,
+        /// Rising edges before.
+        cycle: u64,
+        /// The channel's name among the ports.
+        channel: String,
+        /// What is wrong.
+        what: String,
         /// The test's seed.
         seed: u64,
     },
@@ -106,6 +123,7 @@ pub struct Lockstep<T: Block> {
     ports: Vec<Port>,
     clocks: Vec<ClockLine<T>>,
     streams: Vec<Stream>,
+    channels: Vec<Channel>,
     seed: Option<u64>,
 }
 
@@ -130,12 +148,14 @@ impl<T: Block> Lockstep<T> {
             "{name}: the module given has other ports than the Verilated one; build it with the catalogue's function"
         );
         let streams = streams::find(&ports);
+        let channels = channels::find(&ports);
         Self {
             dut,
             verilated,
             ports,
             clocks: Vec::new(),
             streams,
+            channels,
             seed: None,
         }
     }
@@ -169,6 +189,20 @@ impl<T: Block> Lockstep<T> {
         let stream = self.streams.iter_mut().find(|s| s.name == name);
         let stream = stream.unwrap_or_else(|| panic!("no stream {name}"));
         (stream.clock, stream.reset) = (clock, reset);
+        self
+    }
+
+    /// Says that the valid/ready channel `name` belongs to clock number `clock`, and which port resets it. Without this, channels
+    /// belong to the first clock and the port `reset`, if there is one.
+    ///
+    /// # Panics
+    /// If there is no such channel or port.
+    #[must_use]
+    pub fn channel(mut self, name: &str, clock: usize, reset: Option<&str>) -> Self {
+        let reset = reset.map(|r| self.port(r));
+        let channel = self.channels.iter_mut().find(|c| c.name == name);
+        let channel = channel.unwrap_or_else(|| panic!("no channel {name}"));
+        (channel.clock, channel.reset) = (clock, reset);
         self
     }
 
@@ -243,6 +277,22 @@ impl<T: Block> Lockstep<T> {
                             module: self.verilated.name().to_owned(),
                             cycle: step.cycle,
                             violation,
+                            seed,
+                        })?;
+                }
+                let rising = step.rising;
+                for channel in self
+                    .channels
+                    .iter_mut()
+                    .filter(|c| rising >> c.clock & 1 == 1)
+                {
+                    channel
+                        .check(&values, &self.ports)
+                        .map_err(|what| LockstepError::Channel {
+                            module: self.verilated.name().to_owned(),
+                            cycle: step.cycle,
+                            channel: channel.name.clone(),
+                            what,
                             seed,
                         })?;
                 }

@@ -1,8 +1,8 @@
 //! rust-hdl's own simulator against Verilator, cycle by cycle.
 //!
 //! rust-hdl prints Rust tokens as Verilog, and hand-written leaves are two descriptions; so every module of the catalogue
-//! runs in both simulators under the same stimulus, and every output must be equal in every cycle. The protocol checker
-//! watches every stream among the module's ports meanwhile. How to add a module: `docs/GATEWARE-TESTING.md`.
+//! runs in both simulators under the same stimulus, and every output must be equal in every cycle. Protocol checkers
+//! watch every stream and every valid/ready channel among the module's ports meanwhile. How to add a module: `docs/GATEWARE-TESTING.md`.
 //!
 //! ```
 //! use longshore_hdl::stream;
@@ -24,6 +24,7 @@
 //! assert!(source.sent.starts_with(&sink.frames) && sink.frames.len() > 10);
 //! ```
 
+mod channels;
 mod harness;
 mod probe;
 mod seed;
