@@ -1,1 +1,54 @@
-//! TcpListener and TcpStream over the Longshore NIC.
+//! Sockets over the Longshore NIC: [`TcpListener`] and [`TcpStream`] with `std::net`'s names and semantics.
+//!
+//! # Who holds what
+//! A *socket* owns its *Pcb* (the connection block) from attach to detach. References are counted and bear the
+//! names of their holders: F (a program's file), Q (a listener's queue), S (data still to be sent after
+//! close), P (socket → Pcb), X (a look-up or a batch of frames, transient), T (an armed timer), D (a posted
+//! descriptor → send memory), L (queued child → listener). Half-open connections and TIME-WAIT records own
+//! neither a socket nor a Pcb; what they refer to they revalidate by generation.
+//!
+//! A connection that is over is *dropped*: taken out of the table, its timer stopped, its waiters woken. It is
+//! freed by its socket's end, never before. The last reference's drop frees, nothing else does.
+//!
+//! # Who runs what
+//! The owner of a queue pair drains its completions and runs its timers; programs' calls post for themselves.
+//! Locks, in this order: listener → Pcb → rings; the shards of the tables, the timers and the neighbour cache
+//! are taken last, and held for no call outside of them. No lock is held while waiting for the device.
+//!
+//! # Time
+//! A [`Stack`] runs in real time ([`Stack::start`]) or in stepped time ([`Stack::poll`]); the latter is
+//! deterministic, and non-blocking sockets make it single-threaded.
+#![forbid(unsafe_code)]
+
+mod accept;
+mod active;
+mod clock;
+mod config;
+mod counters;
+mod failure;
+mod file;
+mod input;
+mod listener;
+mod neighbours;
+mod nic;
+mod output;
+mod owner;
+mod passive;
+mod pcb;
+mod ready;
+mod receive_buffer;
+mod send_buffer;
+mod shared;
+mod socket;
+mod stack;
+mod stream;
+mod table;
+mod timers;
+mod tuple;
+
+pub use accept::TcpListener;
+pub use config::StackConfig;
+pub use counters::StackCounters;
+pub use ready::{Notify, Readiness};
+pub use stack::{Living, Stack, StackError};
+pub use stream::TcpStream;

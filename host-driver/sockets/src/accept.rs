@@ -1,0 +1,237 @@
+//! `TcpListener`, with `std::net`'s names and semantics.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+
+use longshore_refs::{Ref, holder};
+
+use crate::failure::Failure;
+use crate::file::File;
+use crate::listener::{Child, Listener};
+use crate::ready::{Notify, Readiness};
+use crate::shared::Shared;
+use crate::stack::Stack;
+use crate::stream::TcpStream;
+use crate::table::Entry;
+
+/// A TCP socket that waits for connections.
+///
+/// As `std::net::TcpListener`: dropping it and its clones ends listening and aborts the connections that nobody
+/// has accepted.
+pub struct TcpListener {
+    file: Arc<ListenerFile>,
+}
+
+struct ListenerFile {
+    shared: Arc<Shared>,
+    listener: Ref<holder::F, Listener>,
+    address: SocketAddr,
+    nonblocking: AtomicBool,
+}
+
+/// Where the search for a free port to listen on goes on.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+
+impl TcpListener {
+    /// Listens at an own address, or at all of a family (`0.0.0.0`, `[::]`). Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// `AddrInUse`, `AddrNotAvailable` if the address is not ours, `OutOfMemory`.
+    pub fn bind(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        let shared = stack.shared();
+        if shared.is_down() {
+            return Err(Failure::DeviceGone.into());
+        }
+        let ip = address.ip();
+        if !ip.is_unspecified() && !shared.neighbours.config().is_own(ip) {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                format!("{ip} is none of the stack's addresses"),
+            ));
+        }
+        let backlog = shared.config.backlog.max(1);
+        let listener = shared
+            .listeners
+            .insert::<holder::F>(|_, listener: &Listener| {
+                let mut state = listener.lock();
+                state.open = true;
+                state.backlog = backlog;
+            })
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::OutOfMemory,
+                    "as many listeners as the stack was configured for",
+                )
+            })?;
+        let handle = listener.handle();
+        let address = SocketAddr::from((ip, address.port()));
+        let bound = if address.port() == 0 {
+            (0..16_384).find_map(|_| {
+                let port = 49_152 + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 16_384;
+                let address = SocketAddr::from((ip, port));
+                shared.addresses.insert(address, handle).then_some(address)
+            })
+        } else {
+            shared.addresses.insert(address, handle).then_some(address)
+        };
+        let Some(address) = bound else {
+            listener.lock().open = false;
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("somebody else listens at {address}"),
+            ));
+        };
+        let file = ListenerFile {
+            shared: Arc::clone(shared),
+            listener,
+            address,
+            nonblocking: AtomicBool::new(false),
+        };
+        Ok(Self {
+            file: Arc::new(file),
+        })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// `WouldBlock` if there is none and the listener is non-blocking; ENODEV when the stack is shut down.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let file = &*self.file;
+        let mut state = file.listener.lock();
+        loop {
+            if let Some(child) = state.queue.pop_front() {
+                drop(state);
+                let Child {
+                    socket,
+                    listener,
+                    peer,
+                } = child;
+                drop(listener);
+                let shared = Arc::clone(&file.shared);
+                let stream = TcpStream::new(File::new(shared, socket.transfer()));
+                return Ok((stream, peer));
+            }
+            if !state.open || file.shared.is_down() {
+                return Err(Failure::DeviceGone.into());
+            }
+            if file.nonblocking.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            file.listener.wait(&mut state, None);
+        }
+    }
+
+    /// Accepts without end.
+    pub fn incoming(&self) -> impl Iterator<Item = io::Result<TcpStream>> + '_ {
+        std::iter::repeat_with(|| self.accept().map(|(stream, _)| stream))
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.file.address)
+    }
+
+    /// Another handle to the same listener.
+    ///
+    /// # Errors
+    /// None.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            file: Arc::clone(&self.file),
+        })
+    }
+
+    /// Whether accept returns `WouldBlock` instead of waiting.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.file.nonblocking.store(nonblocking, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many connections may wait to be accepted, from now on; at least 1.
+    pub fn set_backlog(&self, backlog: usize) {
+        self.file.listener.lock().backlog = backlog.max(1);
+    }
+
+    /// Connections that wait to be accepted.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.file.listener.lock().queue.len()
+    }
+
+    /// Half-open connections.
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.file.listener.lock().half_open
+    }
+
+    /// What can be done now without waiting.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let state = self.file.listener.lock();
+        Readiness {
+            readable: !state.queue.is_empty() || !state.open,
+            writable: false,
+            closed: !state.open,
+        }
+    }
+
+    /// Whom to tell when a connection has come; replaces an earlier one.
+    pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
+        self.file.listener.lock().notify = notify;
+    }
+}
+
+impl Shared {
+    /// Ends listening: takes the queues, lets go of the back references, then aborts the children, without
+    /// any lock held. Cannot fail.
+    pub(crate) fn close_listener(
+        &self,
+        listener: &Listener,
+        handle: longshore_refs::Handle,
+        address: SocketAddr,
+    ) {
+        self.addresses.remove(address, handle);
+        let children = {
+            let mut state = listener.lock();
+            state.open = false;
+            state.notify = None;
+            std::mem::take(&mut state.queue)
+        };
+        listener.wake();
+        let half_open =
+            |entry: &Entry| matches!(entry, Entry::HalfOpen(syn) if syn.listener == handle);
+        for (tuple, entry) in self.table.take_if(half_open) {
+            self.forget(&tuple, Some(entry));
+        }
+        for child in children {
+            self.abort_child(child);
+        }
+    }
+}
+
+/// The last handle to the listener is gone.
+impl Drop for ListenerFile {
+    fn drop(&mut self) {
+        let handle = self.listener.handle();
+        self.shared
+            .close_listener(&self.listener, handle, self.address);
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpListener")
+            .field("address", &self.file.address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! Active opens.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use longshore_refs::holder;
+use tcp_core::{Connection, Events};
+
+use crate::counters::count;
+use crate::failure::Failure;
+use crate::pcb::Pcb;
+use crate::shared::Shared;
+use crate::socket::{Socket, SocketRef};
+use crate::table::Entry;
+use crate::tuple::Tuple;
+
+/// Ephemeral ports (RFC 6335 §6: the dynamic range).
+const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
+
+impl Shared {
+    /// Makes a socket and sends its SYN.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        remote: SocketAddr,
+    ) -> io::Result<SocketRef<holder::F>> {
+        if self.is_down() {
+            return Err(Failure::DeviceGone.into());
+        }
+        let config = self.neighbours.config();
+        let ip = remote.ip();
+        let broadcast = matches!(ip, std::net::IpAddr::V4(v4) if config.is_broadcast(v4));
+        if remote.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("{remote} is no host's address with a port"),
+            ));
+        }
+        if config.is_own(ip) {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "connecting to an own address: this stack has no loopback",
+            ));
+        }
+        let Some(local) = config.source_for(ip) else {
+            return Err(Failure::NetworkUnreachable.into());
+        };
+        let now = self.now();
+        let tcp = self.config.tcp_for(local);
+        let connection = |tuple: &Tuple| {
+            Connection::connect(&tcp, self.isns.initial(now, tuple.local, tuple.remote))
+        };
+        let tuple = |port| Tuple::new((local, port), (ip, remote.port()));
+        let mut port = self.first_port(&tuple(0));
+        let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
+            let tuple = tuple(port);
+            pcb.occupy(self.live(handle, tuple, connection(&tuple)));
+        });
+        let Some(pcb) = pcb else {
+            count(&self.counters.no_memory);
+            return Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                "as many connections as the stack was configured for",
+            ));
+        };
+        let ports = usize::from(PORTS.end() - PORTS.start()) + 1;
+        for _ in 0..ports {
+            let tuple = tuple(port);
+            let taken = self.addresses.find(local, port).is_some();
+            if !taken && self.table.insert_new(tuple, Entry::Pcb(pcb.handle())) {
+                count(&self.counters.active_opens);
+                let socket = Socket::attach(pcb, &self.sockets);
+                self.update(socket.pcb(), |_, _| ((), Events::empty()));
+                return Ok(socket);
+            }
+            port = if port == *PORTS.end() {
+                *PORTS.start()
+            } else {
+                port + 1
+            };
+            // Nobody can find it yet.
+            let mut live = pcb.lock();
+            live.tuple = self::Tuple::new((local, port), (ip, remote.port()));
+            live.queue = self.queue_of(&live.tuple);
+            live.connection = connection(&live.tuple);
+        }
+        pcb.lock().dropped = true;
+        Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            format!("no local port is free for a connection to {remote}"),
+        ))
+    }
+
+    /// Where to begin looking for a free port: differs by peer, unpredictable from outside, and moves on
+    /// (RFC 6056 §3.3.3).
+    fn first_port(&self, tuple: &Tuple) -> u16 {
+        let count = u64::from(PORTS.end() - PORTS.start()) + 1;
+        let step = self.port.fetch_add(1, Ordering::Relaxed);
+        let hash = self.isns.initial(Duration::ZERO, tuple.local, tuple.remote);
+        let offset = u64::from(hash.iss.0).wrapping_add(step) % count;
+        // Less than 2^16.
+        #[expect(clippy::cast_possible_truncation)]
+        let offset = offset as u16;
+        PORTS.start() + offset
+    }
+}

@@ -1,0 +1,55 @@
+//! What a stack is told at its start.
+
+use std::net::IpAddr;
+
+/// Settings of a stack.
+#[derive(Clone, Debug)]
+pub struct StackConfig {
+    /// Addresses, routes, MTU. Its station address is given to the NIC.
+    pub ip: ip_core::Config,
+    /// Settings of connections; the MSS follows from the MTU and the family.
+    pub tcp: tcp_core::Config,
+    /// Bytes that a connection's send buffer holds.
+    pub send_buffer: usize,
+    /// Connections at a time.
+    pub connections: u32,
+    /// Listeners at a time.
+    pub listeners: u32,
+    /// Children that wait to be accepted, per listener (Linux: somaxconn).
+    pub backlog: usize,
+    /// Half-open connections per listener; SYNs beyond are dropped.
+    pub half_open: usize,
+    /// Secret for initial sequence numbers and ports; random if not given. For replays in tests.
+    pub secret: Option<[u8; 16]>,
+}
+
+impl StackConfig {
+    /// Defaults around addresses and routes.
+    #[must_use]
+    pub fn new(ip: ip_core::Config) -> Self {
+        Self {
+            ip,
+            tcp: tcp_core::Config::default(),
+            send_buffer: 256 * 1024,
+            connections: 65_536,
+            listeners: 1024,
+            backlog: 128,
+            half_open: 1024,
+            secret: None,
+        }
+    }
+
+    /// Settings of a connection from or to `local`.
+    pub(crate) fn tcp_for(&self, local: IpAddr) -> tcp_core::Config {
+        let family = if local.is_ipv4() {
+            tcp_core::Config::ipv4(self.ip.mtu)
+        } else {
+            tcp_core::Config::ipv6(self.ip.mtu)
+        };
+        tcp_core::Config {
+            mss: family.mss,
+            default_peer_mss: family.default_peer_mss,
+            ..self.tcp
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Counters of a stack.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counters {
+    ($($name:ident $doc:literal;)*) => {
+        /// What a stack has done so far, in total.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct StackCounters {
+            $(#[doc = $doc] pub $name: u64,)*
+        }
+
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $(pub(crate) $name: AtomicU64,)*
+        }
+
+        impl Counters {
+            pub(crate) fn snapshot(&self) -> StackCounters {
+                StackCounters { $($name: self.$name.load(Ordering::Relaxed),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    frames_in "Frames received.";
+    segments_in "TCP segments received with right checksums.";
+    malformed "TCP segments whose header or options cannot be.";
+    active_opens "Connections that were opened from here.";
+    passive_opens "Connections that were accepted into a listener's queue.";
+    resets_out "Resets sent to segments that belong to nobody.";
+    syns_dropped "SYNs dropped because a listener had too many half-open connections.";
+    accept_queue_full "Handshakes held back because a listener's queue was full.";
+    no_memory "Connections refused because the slab of connections was full.";
+    transmits "Transmit requests posted: segments and super-segments.";
+    super_segments "Of these, such that the NIC (or software) cuts.";
+    ring_full "Times that a connection waited for room in a submission ring.";
+    icmp_errors "ICMP errors about connections of ours.";
+    device_errors "Requests that the NIC refused, and queue faults.";
+}
+
+/// Counts one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,247 @@
+//! From a received frame to a connection.
+
+use std::time::Duration;
+
+use ip_core::{Content, Discard, IpNumber, IpPacket, Packet, Verdicts};
+use longshore_refs::{Handle, Transient};
+use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
+
+use crate::counters::count;
+use crate::pcb::{Live, Pcb};
+use crate::shared::Shared;
+use crate::table::Entry;
+use crate::tuple::Tuple;
+
+/// Connections that a batch of frames has changed, each with its transient reference X. They are driven once,
+/// at the end of the batch.
+pub(crate) type Touched<'s> = Vec<(Transient<'s, Pcb>, Events)>;
+
+/// Where a segment belongs that no connection took.
+enum Elsewhere {
+    /// It was dealt with.
+    Done,
+    /// To a half-open entry whose handshake it completes.
+    Complete,
+    /// To a listener, or to nobody. An old connection of the tuple, if any, wants later sequence numbers.
+    Listener(Option<SeqNumber>),
+}
+
+impl Shared {
+    /// A frame has arrived.
+    pub(crate) fn on_frame<'s>(
+        &'s self,
+        now: Duration,
+        frame: &[u8],
+        verdicts: Verdicts,
+        touched: &mut Touched<'s>,
+    ) {
+        count(&self.counters.frames_in);
+        let result = ip_core::parse(frame, verdicts).and_then(|packet| match &packet.content {
+            Content::Ip(ip) if ip.protocol == IpNumber::TCP => {
+                self.on_tcp_packet(now, &packet, ip, touched)
+            }
+            _ => self
+                .neighbours
+                .with(|interface| interface.on_packet(now, &packet)),
+        });
+        if let Err(reason) = result {
+            self.discards.count(reason);
+            tracing::trace!(%reason, len = frame.len(), "frame discarded");
+        }
+    }
+
+    fn on_tcp_packet<'s>(
+        &'s self,
+        now: Duration,
+        packet: &Packet<'_>,
+        ip: &IpPacket<'_>,
+        touched: &mut Touched<'s>,
+    ) -> Result<(), Discard> {
+        let config = self.neighbours.config();
+        if !config.is_own(ip.destination) {
+            return Err(if config.accepts(ip.destination) {
+                Discard::Broadcast
+            } else {
+                Discard::NotForUs
+            });
+        }
+        // RFC 9293 §3.9.2.3, MUST-57: also if only the frame went to a group. And nobody is his own peer here.
+        if packet.destination_mac.is_multicast() {
+            return Err(Discard::Broadcast);
+        }
+        if config.is_own(ip.source) {
+            return Err(Discard::Source);
+        }
+        match Segment::parse_whole(ip.payload) {
+            Ok((segment, header_len)) => {
+                count(&self.counters.segments_in);
+                let tuple = Tuple::new(
+                    (ip.destination, segment.ports.destination),
+                    (ip.source, segment.ports.source),
+                );
+                self.on_segment(now, &tuple, &segment, &ip.payload[header_len..], touched);
+                Ok(())
+            }
+            Err(error) => {
+                count(&self.counters.malformed);
+                tracing::debug!(%error, from = %ip.source, "malformed segment");
+                Ok(())
+            }
+        }
+    }
+
+    fn on_segment<'s>(
+        &'s self,
+        now: Duration,
+        tuple: &Tuple,
+        segment: &Segment,
+        payload: &[u8],
+        touched: &mut Touched<'s>,
+    ) {
+        // The exact tuple comes first: a reset for a connection is no listener's business.
+        if let Some(handle) = self.table.pcb(tuple)
+            && self.deliver(now, handle, tuple, segment, payload, touched)
+        {
+            return;
+        }
+        match self.on_record(now, tuple, segment) {
+            Elsewhere::Done => {}
+            Elsewhere::Complete => self.promote(now, tuple, segment, payload),
+            Elsewhere::Listener(after) => {
+                match self.addresses.find(tuple.local.ip(), tuple.local.port()) {
+                    Some(listener) => self.on_listener(now, tuple, listener, segment, after),
+                    None => self.refuse(now, tuple, segment),
+                }
+            }
+        }
+    }
+
+    /// Gives a segment to a connection; false if that is over or another's by now.
+    fn deliver<'s>(
+        &'s self,
+        now: Duration,
+        handle: Handle,
+        tuple: &Tuple,
+        segment: &Segment,
+        payload: &[u8],
+        touched: &mut Touched<'s>,
+    ) -> bool {
+        // One X per connection and batch.
+        let known = touched.iter().position(|(x, _)| x.handle() == handle);
+        let at = match known {
+            Some(at) => at,
+            None => match self.pcbs.get(handle) {
+                Some(x) => {
+                    touched.push((x, Events::empty()));
+                    touched.len() - 1
+                }
+                None => return false,
+            },
+        };
+        let (x, events) = &mut touched[at];
+        let mut live = x.lock();
+        if live.dropped || live.tuple != *tuple {
+            return false;
+        }
+        *events |= take(&mut live, now, segment, payload);
+        true
+    }
+
+    /// What a half-open entry or a TIME-WAIT record says to a segment.
+    fn on_record(&self, now: Duration, tuple: &Tuple, segment: &Segment) -> Elsewhere {
+        let config = self.config.tcp_for(tuple.local.ip());
+        let mut shard = self.table.shard(tuple);
+        match shard.get_mut(tuple) {
+            // A connection that is ending on another thread: the segment comes too late.
+            Some(Entry::Pcb(_)) => Elsewhere::Done,
+            None => Elsewhere::Listener(None),
+            Some(Entry::HalfOpen(entry)) => {
+                match entry.half_open.on_segment(now, &config, segment) {
+                    HalfOpenOutcome::Ignore => Elsewhere::Done,
+                    HalfOpenOutcome::Complete => Elsewhere::Complete,
+                    HalfOpenOutcome::Reply(reply) => {
+                        drop(shard);
+                        self.send_bare(now, tuple, &reply);
+                        Elsewhere::Done
+                    }
+                    HalfOpenOutcome::Remove => {
+                        let gone = shard.remove(tuple);
+                        drop(shard);
+                        self.forget(tuple, gone);
+                        Elsewhere::Done
+                    }
+                }
+            }
+            Some(Entry::TimeWait(entry)) => match entry.record.on_segment(now, segment) {
+                TimeWaitOutcome::Ignore => Elsewhere::Done,
+                TimeWaitOutcome::Acknowledge(reply) => {
+                    drop(shard);
+                    self.send_bare(now, tuple, &reply);
+                    Elsewhere::Done
+                }
+                TimeWaitOutcome::Closed => {
+                    let gone = shard.remove(tuple);
+                    drop(shard);
+                    self.forget(tuple, gone);
+                    Elsewhere::Done
+                }
+                TimeWaitOutcome::Reuse(after) => {
+                    let gone = shard.remove(tuple);
+                    drop(shard);
+                    self.forget(tuple, gone);
+                    Elsewhere::Listener(Some(after))
+                }
+            },
+        }
+    }
+
+    /// Undoes what belongs to an entry that was taken out of the table.
+    pub(crate) fn forget(&self, tuple: &Tuple, entry: Option<Entry>) {
+        let timers = &self.queues[self.queue_of(tuple)].timers;
+        match entry {
+            Some(Entry::HalfOpen(entry)) => {
+                timers.stop(entry.timer);
+                if let Some(listener) = self.listeners.get(entry.listener) {
+                    let mut state = listener.lock();
+                    state.half_open = state.half_open.saturating_sub(1);
+                }
+            }
+            Some(Entry::TimeWait(entry)) => {
+                timers.stop(entry.timer);
+            }
+            Some(Entry::Pcb(_)) | None => {}
+        }
+    }
+
+    /// Answers a segment that belongs to nobody.
+    pub(crate) fn refuse(&self, now: Duration, tuple: &Tuple, segment: &Segment) {
+        if let Some(reset) = reset_for(segment) {
+            count(&self.counters.resets_out);
+            self.send_bare(now, tuple, &reset);
+        }
+    }
+
+    /// Drives the connections that a batch has changed.
+    pub(crate) fn finish(&self, now: Duration, touched: Touched<'_>) {
+        for (x, events) in touched {
+            let mut live = x.lock();
+            let after = self.drive(now, &x, &mut live, events);
+            drop(live);
+            after.run();
+        }
+    }
+}
+
+/// Gives a segment and its bytes to a connection.
+pub(crate) fn take(live: &mut Live, now: Duration, segment: &Segment, payload: &[u8]) -> Events {
+    let received = live.connection.on_segment(now, segment);
+    if let Some(place) = received.placement {
+        let start = place.skip as usize;
+        let bytes = payload.get(start..start + place.len as usize);
+        debug_assert!(bytes.is_some(), "{place:?} of {} bytes", payload.len());
+        if let Some(bytes) = bytes {
+            live.receive.put(place.offset, bytes);
+        }
+    }
+    received.events
+}

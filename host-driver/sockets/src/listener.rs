@@ -1,0 +1,168 @@
+//! Listeners: one queue of children each, and no lock that another listener takes.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
+use longshore_refs::{Handle, Recycle, Ref, holder};
+
+use crate::ready::Notify;
+use crate::socket::SocketRef;
+
+/// A slot of the slab of listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Listener {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// A listener's state.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// From listen to close.
+    pub(crate) open: bool,
+    /// Children that may wait.
+    pub(crate) backlog: usize,
+    /// Places promised to handshakes that are being completed.
+    pub(crate) reserved: usize,
+    /// Half-open connections.
+    pub(crate) half_open: usize,
+    pub(crate) queue: VecDeque<Child>,
+    pub(crate) notify: Option<Arc<dyn Notify>>,
+}
+
+/// A connection that waits to be accepted.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) socket: SocketRef<holder::Q>,
+    /// Keeps the listener as long as the child is in its queue.
+    pub(crate) listener: Ref<holder::L, Listener>,
+    pub(crate) peer: SocketAddr,
+}
+
+impl Listener {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Waits for a change, at most until `deadline`. False: the deadline has passed.
+    pub(crate) fn wait(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        deadline: Option<Instant>,
+    ) -> bool {
+        match deadline {
+            None => {
+                self.changed.wait(state);
+                true
+            }
+            Some(deadline) => !self.changed.wait_until(state, deadline).timed_out(),
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+}
+
+impl Recycle for Listener {
+    fn recycle(&self) {
+        let state = std::mem::take(&mut *self.state.lock());
+        debug_assert!(!state.open && state.queue.is_empty() && state.half_open == 0);
+    }
+}
+
+const SHARDS: usize = 64;
+
+/// Who listens where, in shards by port.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    shards: [Mutex<Vec<(SocketAddr, Handle)>>; SHARDS],
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+}
+
+impl Listeners {
+    fn shard(&self, port: u16) -> &Mutex<Vec<(SocketAddr, Handle)>> {
+        &self.shards[usize::from(port) % SHARDS]
+    }
+
+    /// Enters a listener, unless its address collides with another's. An unspecified address collides with
+    /// all of its family.
+    pub(crate) fn insert(&self, address: SocketAddr, handle: Handle) -> bool {
+        let mut shard = self.shard(address.port()).lock();
+        let collides = |(other, _): &(SocketAddr, Handle)| {
+            other.port() == address.port()
+                && other.is_ipv4() == address.is_ipv4()
+                && (other.ip() == address.ip()
+                    || other.ip().is_unspecified()
+                    || address.ip().is_unspecified())
+        };
+        if shard.iter().any(collides) {
+            return false;
+        }
+        shard.push((address, handle));
+        true
+    }
+
+    /// Takes a listener out.
+    pub(crate) fn remove(&self, address: SocketAddr, handle: Handle) {
+        self.shard(address.port())
+            .lock()
+            .retain(|(_, other)| *other != handle);
+    }
+
+    /// Who listens for connections to `ip` and `port`.
+    pub(crate) fn find(&self, ip: IpAddr, port: u16) -> Option<Handle> {
+        let shard = self.shard(port).lock();
+        shard
+            .iter()
+            .find(|(address, _)| {
+                address.port() == port
+                    && address.is_ipv4() == ip.is_ipv4()
+                    && (address.ip() == ip || address.ip().is_unspecified())
+            })
+            .map(|(_, handle)| *handle)
+    }
+
+    /// All listeners.
+    pub(crate) fn all(&self) -> Vec<(SocketAddr, Handle)> {
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.lock().clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_collide_within_their_family_only() {
+        let listeners = Listeners::default();
+        let handle = |index| Handle {
+            index,
+            generation: 1,
+        };
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(listeners.insert(at("0.0.0.0:80"), handle(0)));
+        assert!(!listeners.insert(at("192.0.2.1:80"), handle(1)));
+        assert!(listeners.insert(at("[::]:80"), handle(2)));
+        assert!(listeners.insert(at("192.0.2.1:81"), handle(3)));
+        assert!(!listeners.insert(at("0.0.0.0:81"), handle(4)));
+        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 80), Some(handle(0)));
+        assert_eq!(listeners.find(at("[::1]:0").ip(), 80), Some(handle(2)));
+        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 81), None);
+        listeners.remove(at("0.0.0.0:80"), handle(0));
+        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 80), None);
+    }
+}

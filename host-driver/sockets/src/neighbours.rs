@@ -1,0 +1,136 @@
+//! Ways to other hosts: the IP layer's neighbour cache behind a lock, and shards of its answers before it, so
+//! that connections do not meet at that lock.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ip_core::{Config, ConfigError, Interface, MacAddr, Notice, Path, Resolution};
+use longshore_refs::sync::Mutex;
+
+const SHARDS: usize = 16;
+/// Answers kept per shard; more than that and the shard starts afresh.
+const KEPT: usize = 256;
+
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    mac: MacAddr,
+    until: Duration,
+    epoch: u64,
+}
+
+/// The neighbour cache, shared by all queue pairs.
+#[derive(Debug)]
+pub(crate) struct Neighbours {
+    config: Arc<Config>,
+    interface: Mutex<Interface>,
+    epoch: AtomicU64,
+    answers: [Mutex<HashMap<IpAddr, Answer>>; SHARDS],
+    hasher: RandomState,
+}
+
+/// The way to a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Valid until a time, and while the epoch stays.
+    Ready {
+        path: Path,
+        until: Duration,
+        epoch: u64,
+    },
+    Pending,
+    NoRoute,
+}
+
+impl Neighbours {
+    pub(crate) fn new(config: Arc<Config>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            interface: Mutex::new(Interface::new(Arc::clone(&config))?),
+            config,
+            epoch: AtomicU64::new(0),
+            answers: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Rises when ways handed out earlier are no longer right.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// The way from `local` to `remote`. `progress`: answers came from it since the last call for it.
+    pub(crate) fn resolve(
+        &self,
+        now: Duration,
+        local: IpAddr,
+        remote: IpAddr,
+        progress: bool,
+    ) -> Way {
+        let epoch = self.epoch();
+        let shard = &self.answers[self.hasher.hash_one(remote) as usize % SHARDS];
+        let ready = |answer: Answer| Way::Ready {
+            path: Path {
+                local,
+                remote,
+                source_mac: self.config.mac,
+                destination_mac: answer.mac,
+                hop_limit: 64,
+                traffic_class: 0,
+            },
+            until: answer.until,
+            epoch: answer.epoch,
+        };
+        let known = shard.lock().get(&remote).copied();
+        if let Some(answer) = known
+            && answer.epoch == epoch
+            && answer.until > now
+        {
+            return ready(answer);
+        }
+        match self.with(|interface| interface.resolve(now, remote, progress)) {
+            Resolution::Ready { mac, until } => {
+                let answer = Answer { mac, until, epoch };
+                let mut shard = shard.lock();
+                if shard.len() >= KEPT {
+                    shard.clear();
+                }
+                shard.insert(remote, answer);
+                ready(answer)
+            }
+            Resolution::Pending => Way::Pending,
+            Resolution::NoRoute => Way::NoRoute,
+        }
+    }
+
+    /// Works with the IP layer under its lock.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Interface) -> R) -> R {
+        let mut interface = self.interface.lock();
+        let result = work(&mut interface);
+        self.epoch.store(interface.epoch(), Ordering::Release);
+        result
+    }
+
+    /// Acts on the IP layer's deadlines; returns when the next one is.
+    pub(crate) fn tend(&self, now: Duration) -> Option<Duration> {
+        self.with(|interface| {
+            interface.on_timeout(now);
+            interface.next_timeout()
+        })
+    }
+
+    /// Frames to send and notices to act upon.
+    pub(crate) fn take_output(&self) -> (Vec<Vec<u8>>, Vec<Notice>) {
+        self.with(|interface| {
+            let frames = std::iter::from_fn(|| interface.poll_transmit()).collect();
+            let notices = std::iter::from_fn(|| interface.poll_notice()).collect();
+            (frames, notices)
+        })
+    }
+}

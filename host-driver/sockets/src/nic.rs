@@ -1,0 +1,335 @@
+//! The NIC as the stack uses it: queue pairs behind locks, send memory, offloads.
+
+use std::sync::Arc;
+
+use ip_core::{HeaderTemplate, MAX_HEADER_LEN};
+use longshore_device::Interrupt;
+use longshore_dma::{Chunk, Pool};
+use longshore_driver::{
+    Completed, DriverError, FRAME_AS_IT_IS, Piece, QueueConfig, QueuePair, Reception, Refusal,
+};
+use longshore_refs::holder::Own;
+use longshore_refs::sync::{Mutex, MutexGuard};
+use nic_abi::tx::{L4Checksum, Tso, TxContext};
+
+use crate::config::StackConfig;
+
+/// Bytes of a chunk of send memory.
+const SEND_CHUNK: usize = 16 * 1024;
+/// Chunks of send memory: 64 MiB of addresses, backed when touched.
+const SEND_CHUNKS: usize = 4096;
+/// Receive buffer: a frame of 1518 bytes, or a part of a longer one.
+const RECEIVE_BUFFER: usize = 2048;
+/// Descriptors that a request may take: context, header, 64 KiB of payload across chunks.
+const DESCRIPTORS: usize = 2 + 65_536 / SEND_CHUNK + 2;
+
+/// Rings of a queue pair, under their lock. Nothing else is locked while it is held.
+#[derive(Debug)]
+pub(crate) struct Rings {
+    /// `None` once the stack is shut down.
+    pair: Option<QueuePair<()>>,
+    headers: Pool,
+    pieces: Vec<Piece>,
+}
+
+/// The NIC.
+#[derive(Debug)]
+pub(crate) struct Nic {
+    driver: longshore_driver::Nic,
+    rings: Vec<Mutex<Rings>>,
+    interrupts: Vec<Arc<Interrupt>>,
+    send: Pool,
+    checksum: bool,
+    tso: bool,
+}
+
+impl Nic {
+    /// Sets the port up and opens `queues` queue pairs (all there are with `None`).
+    pub(crate) fn open(
+        driver: longshore_driver::Nic,
+        config: &StackConfig,
+        queue: QueueConfig,
+        queues: Option<u32>,
+    ) -> Result<Self, DriverError> {
+        let identity = driver.identity();
+        let (checksum, tso) = (driver.features().checksum, driver.features().tso);
+        let count = queues.unwrap_or(identity.queue_pairs).max(1);
+        let send = driver.pool("send", SEND_CHUNKS, SEND_CHUNK)?;
+        let mut rings = Vec::new();
+        let mut interrupts = Vec::new();
+        for index in 0..count {
+            let vectors = driver.device().info().vectors.max(1);
+            // At most 8 queue pairs.
+            #[expect(clippy::cast_possible_truncation)]
+            let vector = index as u16 % vectors;
+            let queue = QueueConfig { vector, ..queue };
+            let buffers = Arc::new(driver.pool("receive", 2 << queue.rq_log2, RECEIVE_BUFFER)?);
+            let headers = driver.pool("headers", 1 << queue.sq_log2, MAX_HEADER_LEN)?;
+            let pair = driver.queue_pair(index, queue, buffers)?;
+            interrupts.push(Arc::clone(pair.interrupt()));
+            rings.push(Mutex::new(Rings {
+                pair: Some(pair),
+                headers,
+                pieces: Vec::new(),
+            }));
+        }
+        let nic = Self {
+            driver,
+            rings,
+            interrupts,
+            send,
+            checksum,
+            tso,
+        };
+        nic.set_port(config)?;
+        Ok(nic)
+    }
+
+    /// Station address, filter, longest frame; then lets frames in.
+    fn set_port(&self, config: &StackConfig) -> Result<(), DriverError> {
+        let driver = &self.driver;
+        driver.set_mac(config.ip.mac.0)?;
+        let multicasts: Vec<_> = config
+            .ip
+            .multicast_filter()
+            .iter()
+            .map(|mac| mac.0)
+            .collect();
+        let fits = driver.set_multicasts(&multicasts);
+        let all_multicast = match fits {
+            Err(DriverError::TooManyMulticasts { .. }) => true,
+            other => {
+                other?;
+                false
+            }
+        };
+        driver.set_rx_queue(0)?;
+        // Ethernet header and a VLAN tag on top of the MTU.
+        driver.set_max_frame(u32::from(config.ip.mtu) + 18)?;
+        driver.set_reception(Reception {
+            enable: true,
+            all_multicast,
+            ..Reception::default()
+        })
+    }
+
+    /// Queue pairs.
+    pub(crate) fn queues(&self) -> usize {
+        self.rings.len()
+    }
+
+    /// Whether the NIC cuts super-segments.
+    pub(crate) fn has_tso(&self) -> bool {
+        self.tso && self.checksum
+    }
+
+    /// The driver below.
+    pub(crate) fn driver(&self) -> &longshore_driver::Nic {
+        &self.driver
+    }
+
+    /// Memory for bytes to send.
+    pub(crate) fn send_pool(&self) -> &Pool {
+        &self.send
+    }
+
+    /// Wakes the owner of a queue pair.
+    pub(crate) fn wake(&self, queue: usize) {
+        self.interrupts[queue].signal();
+    }
+
+    pub(crate) fn interrupt(&self, queue: usize) -> &Interrupt {
+        &self.interrupts[queue]
+    }
+
+    /// Locks the submission side of a queue pair.
+    pub(crate) fn tx(&self, queue: usize) -> TxGuard<'_> {
+        TxGuard {
+            nic: self,
+            rings: self.rings[queue].lock(),
+        }
+    }
+
+    /// Takes up to `budget` completions; how many there were.
+    pub(crate) fn poll(
+        &self,
+        queue: usize,
+        budget: usize,
+        done: &mut Vec<Completed<()>>,
+    ) -> Result<usize, DriverError> {
+        match &mut self.rings[queue].lock().pair {
+            Some(pair) => pair.poll(budget, done),
+            None => Ok(0),
+        }
+    }
+
+    /// Gives received frames back.
+    pub(crate) fn recycle(&self, queue: usize, frames: &mut Vec<longshore_driver::Received>) {
+        if frames.is_empty() {
+            return;
+        }
+        let mut rings = self.rings[queue].lock();
+        for frame in frames.drain(..) {
+            match &mut rings.pair {
+                Some(pair) => pair.recycle(frame),
+                None => drop(frame),
+            }
+        }
+    }
+
+    /// Gets a queue pair out of its quarantine.
+    pub(crate) fn recover(
+        &self,
+        queue: usize,
+        done: &mut Vec<Completed<()>>,
+    ) -> Result<(), DriverError> {
+        match &mut self.rings[queue].lock().pair {
+            Some(pair) => pair.recover(done),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for an interrupt at the next completion.
+    pub(crate) fn arm(&self, queue: usize) -> Result<(), DriverError> {
+        match &mut self.rings[queue].lock().pair {
+            Some(pair) => pair.arm(),
+            None => Ok(()),
+        }
+    }
+
+    /// Transmit requests that the NIC has not completed.
+    pub(crate) fn outstanding(&self) -> usize {
+        let of = |rings: &Mutex<Rings>| {
+            let rings = rings.lock();
+            rings.pair.as_ref().map_or(0, QueuePair::outstanding)
+        };
+        self.rings.iter().map(of).sum()
+    }
+
+    /// Closes all queue pairs: whatever the NIC held is given back, at the latest by a confirmed quiesce.
+    pub(crate) fn close(&self) {
+        if let Err(error) = self.driver.set_reception(Reception::default()) {
+            tracing::warn!(%error, "reception could not be switched off");
+        }
+        for rings in &self.rings {
+            let pair = rings.lock().pair.take();
+            if let Some(pair) = pair {
+                pair.close(&mut Vec::new());
+            }
+        }
+    }
+}
+
+/// The right to post on a queue pair.
+pub(crate) struct TxGuard<'a> {
+    nic: &'a Nic,
+    rings: MutexGuard<'a, Rings>,
+}
+
+impl TxGuard<'_> {
+    /// Whether the largest request fits.
+    pub(crate) fn has_room(&self) -> bool {
+        let rings = &*self.rings;
+        rings.headers.taken() < rings.headers.capacity()
+            && rings
+                .pair
+                .as_ref()
+                .is_some_and(|pair| !pair.is_down() && pair.room() >= DESCRIPTORS)
+    }
+
+    /// Posts a TCP segment, or with `mss` a super-segment. The NIC sees it at the next commit.
+    pub(crate) fn post_tcp(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+        mss: Option<u16>,
+    ) -> Result<(), Refusal> {
+        if !self.nic.checksum {
+            return self.post_summed(header, payload);
+        }
+        let context = TxContext {
+            l3_offset: header.l3_offset(),
+            l4_offset: header.l4_offset(),
+            header_len: header.len_u8(),
+            ipv6: header.is_ipv6(),
+            l3_checksum: !header.is_ipv6(),
+            l4_checksum: L4Checksum::Tcp,
+            tso: mss.map(|mss| Tso {
+                mss,
+                ip_id_fixed: false,
+                cwr_all: false,
+            }),
+            ..FRAME_AS_IT_IS
+        };
+        let chunk = self.rings.headers.take().ok_or(Refusal::Full)?;
+        self.push(&chunk, header.bytes())?;
+        self.rings.pieces.extend(payload);
+        self.post(context)
+    }
+
+    /// Posts a whole frame as it is.
+    pub(crate) fn post_frame(&mut self, frame: &[u8]) -> Result<(), Refusal> {
+        let pool = if frame.len() <= MAX_HEADER_LEN {
+            &self.rings.headers
+        } else {
+            &self.nic.send
+        };
+        let chunk = pool.take().ok_or(Refusal::Full)?;
+        self.push(&chunk, frame)?;
+        self.post(FRAME_AS_IT_IS)
+    }
+
+    /// A segment with its checksums computed here: for a NIC that computes none.
+    fn post_summed(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+    ) -> Result<(), Refusal> {
+        let mut bytes = Vec::new();
+        for piece in payload {
+            let start = bytes.len();
+            bytes.resize(start + piece.len as usize, 0);
+            piece
+                .chunk
+                .read(piece.offset as usize, &mut bytes[start..])
+                .map_err(|_| Refusal::Invalid("a piece beyond its chunk"))?;
+        }
+        self.post_frame(&header.clone().into_frame(&bytes))
+    }
+
+    fn push(&mut self, chunk: &Chunk<Own>, bytes: &[u8]) -> Result<(), Refusal> {
+        chunk
+            .write(0, bytes)
+            .map_err(|_| Refusal::Invalid("longer than a chunk"))?;
+        // Within a chunk.
+        #[expect(clippy::cast_possible_truncation)]
+        let len = bytes.len() as u32;
+        self.rings.pieces.push(Piece {
+            chunk: chunk.duplicate(),
+            offset: 0,
+            len,
+        });
+        Ok(())
+    }
+
+    fn post(&mut self, context: TxContext) -> Result<(), Refusal> {
+        let rings = &mut *self.rings;
+        let posted = match &mut rings.pair {
+            Some(pair) => pair
+                .post(context, &mut rings.pieces, ())
+                .map_err(|error| error.refusal),
+            None => Err(Refusal::Down),
+        };
+        rings.pieces.clear();
+        posted
+    }
+
+    /// Shows the NIC what was posted: one doorbell.
+    pub(crate) fn commit(&mut self) {
+        if let Some(pair) = &mut self.rings.pair
+            && let Err(error) = pair.ring()
+        {
+            tracing::warn!(%error, "doorbell failed");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! From a connection to the NIC: everything that changes a connection ends here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ip_core::IpNumber;
+use longshore_refs::{Handle, holder};
+use tcp_core::{Connection, Events, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
+
+use crate::counters::count;
+use crate::failure::Failure;
+use crate::neighbours::Way;
+use crate::nic::TxGuard;
+use crate::pcb::{Live, Pcb};
+use crate::ready::Notify;
+use crate::shared::Shared;
+use crate::socket::SocketRef;
+use crate::table::{Entry, TimeWaitEntry};
+use crate::timers::Due;
+use crate::tuple::Tuple;
+
+/// What is left to do when the Pcb's lock is free again.
+#[must_use]
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    /// S, released once the connection has ended. It may be the socket's last reference.
+    lingering: Option<SocketRef<holder::S>>,
+    notify: Option<Arc<dyn Notify>>,
+}
+
+impl After {
+    /// Nothing is left to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lingering.is_none() && self.notify.is_none()
+    }
+
+    /// Runs it. After this neither Socket nor Pcb is touched on behalf of S.
+    pub(crate) fn run(self) {
+        drop(self.lingering);
+        if let Some(notify) = self.notify {
+            notify.notify();
+        }
+    }
+}
+
+impl Shared {
+    /// Changes a connection under its lock, sends what is due, arms its timer, and wakes who waits. The caller
+    /// has a counted reference to the Pcb.
+    pub(crate) fn update<R>(
+        &self,
+        pcb: &Pcb,
+        change: impl FnOnce(&mut Live, Duration) -> (R, Events),
+    ) -> R {
+        let now = self.now();
+        let mut live = pcb.lock();
+        let (result, events) = change(&mut live, now);
+        let after = self.drive(now, pcb, &mut live, events);
+        drop(live);
+        after.run();
+        result
+    }
+
+    /// Brings the world in line with a connection that has changed.
+    pub(crate) fn drive(&self, now: Duration, pcb: &Pcb, live: &mut Live, events: Events) -> After {
+        let mut after = After::default();
+        if live.dropped {
+            return after;
+        }
+        if events.contains(Events::ERROR) {
+            live.failure = live.connection.take_error().map(Failure::Tcp);
+        }
+        let drained = self.transmit(now, live);
+        live.send.release(live.connection.acked_offset());
+        match live.connection.state() {
+            // A reset that found no room or no way is lost, as it may be on the wire.
+            State::Closed => self.retire(live, None),
+            State::TimeWait if drained => {
+                let record = live.connection.time_wait();
+                self.retire(live, record);
+            }
+            _ => self.rearm(live),
+        }
+        if live.dropped {
+            after.lingering = live.lingering.take();
+        }
+        if live.dropped || !events.is_empty() {
+            pcb.wake();
+            after.notify = live.notify.clone();
+        }
+        after
+    }
+
+    /// Sends what is due. False if it could not all be sent: then the connection is parked.
+    fn transmit(&self, now: Duration, live: &mut Live) -> bool {
+        if !self.find_way(now, live) {
+            return false;
+        }
+        let mut tx = self.nic.tx(live.queue);
+        let drained = loop {
+            if !tx.has_room() {
+                count(&self.counters.ring_full);
+                self.park(live);
+                break false;
+            }
+            match live.connection.poll_transmit(now) {
+                Some(transmit) => self.post(&mut tx, live, &transmit),
+                None => break true,
+            }
+        };
+        tx.commit();
+        drained
+    }
+
+    /// Makes sure that the connection's path is known and fresh.
+    fn find_way(&self, now: Duration, live: &mut Live) -> bool {
+        let route = &mut live.route;
+        if route.path.is_some() && now < route.until && route.epoch == self.neighbours.epoch() {
+            return true;
+        }
+        let acked = live.connection.acked_offset();
+        let progress = acked > route.acked;
+        route.acked = acked;
+        let Tuple { local, remote } = live.tuple;
+        match self
+            .neighbours
+            .resolve(now, local.ip(), remote.ip(), progress)
+        {
+            Way::Ready { path, until, epoch } => {
+                route.path = Some(path);
+                route.until = until;
+                route.epoch = epoch;
+                true
+            }
+            Way::Pending => {
+                if !live.parked {
+                    live.parked = true;
+                    self.unresolved.lock().push(live.handle);
+                }
+                false
+            }
+            Way::NoRoute => {
+                if live.connection.state() == State::SynSent {
+                    self.fail(live, Failure::NetworkUnreachable);
+                }
+                false
+            }
+        }
+    }
+
+    /// Ends a connection for a reason that TCP does not know of.
+    pub(crate) fn fail(&self, live: &mut Live, failure: Failure) {
+        live.failure = Some(failure);
+        if let Some(reset) = live.connection.abort()
+            && live.route.path.is_some()
+        {
+            let mut tx = self.nic.tx(live.queue);
+            if tx.has_room() {
+                self.post(&mut tx, live, &reset);
+                tx.commit();
+            }
+        }
+    }
+
+    fn park(&self, live: &mut Live) {
+        if !live.parked {
+            live.parked = true;
+            self.queues[live.queue].parked.lock().push(live.handle);
+        }
+    }
+
+    /// As [`Shared::park`], for a program that waits for send memory.
+    pub(crate) fn park_for_memory(&self, live: &mut Live) {
+        self.park(live);
+    }
+
+    fn post(&self, tx: &mut TxGuard<'_>, live: &mut Live, transmit: &Transmit) {
+        let Some(path) = live.route.path else {
+            return;
+        };
+        let mut header = [0; MAX_HEADER_LEN];
+        let len = transmit
+            .emit(ports(&live.tuple), &mut header)
+            .expect("the longest header fits");
+        // At most 64 KiB and a header.
+        #[expect(clippy::cast_possible_truncation)]
+        let payload = transmit.payload_len() as usize;
+        let header = path.header(IpNumber::TCP, live.identification, &header[..len], payload);
+        #[expect(clippy::cast_possible_truncation)]
+        let segments = transmit.segment_count() as u16;
+        live.identification = live.identification.wrapping_add(segments);
+        count(&self.counters.transmits);
+        let mss = (payload > usize::from(transmit.mss)).then_some(transmit.mss);
+        if mss.is_some() {
+            count(&self.counters.super_segments);
+        }
+        let pieces = live.send.pieces(transmit.payload.clone());
+        if let Err(error) = tx.post_tcp(&header, pieces, mss) {
+            // As good as lost on the wire: TCP sends it again.
+            count(&self.counters.device_errors);
+            tracing::warn!(%error, tuple = ?live.tuple, "transmit request not posted");
+        }
+    }
+
+    /// Sends a segment that belongs to no connection block: SYN-ACKs, resets, ACKs in TIME-WAIT.
+    pub(crate) fn send_bare(&self, now: Duration, tuple: &Tuple, transmit: &Transmit) {
+        let mut header = [0; MAX_HEADER_LEN];
+        let len = transmit
+            .emit(ports(tuple), &mut header)
+            .expect("the longest header fits");
+        let (local, remote) = (tuple.local.ip(), tuple.remote.ip());
+        match self.neighbours.resolve(now, local, remote, false) {
+            Way::Ready { path, .. } => {
+                let header = path.header(IpNumber::TCP, 0, &header[..len], 0);
+                let mut tx = self.nic.tx(self.queue_of(tuple));
+                // Without room it is lost, as it may be on the wire.
+                if tx.has_room() {
+                    if let Err(error) = tx.post_tcp(&header, std::iter::empty(), None) {
+                        count(&self.counters.device_errors);
+                        tracing::warn!(%error, ?tuple, "transmit request not posted");
+                    }
+                    tx.commit();
+                }
+            }
+            Way::Pending => {
+                let path = ip_core::Path {
+                    local,
+                    remote,
+                    source_mac: self.config.ip.mac,
+                    destination_mac: ip_core::MacAddr::default(),
+                    hop_limit: 64,
+                    traffic_class: 0,
+                };
+                let frame = path
+                    .header(IpNumber::TCP, 0, &header[..len], 0)
+                    .into_frame(&[]);
+                self.neighbours
+                    .with(|interface| interface.send(now, remote, frame));
+            }
+            Way::NoRoute => {}
+        }
+    }
+
+    /// The connection is over: out of the table (or replaced by its TIME-WAIT record), timer stopped. The Pcb
+    /// lives on until its socket is gone.
+    fn retire(&self, live: &mut Live, record: Option<TimeWait>) {
+        let instead = record.map(|record| {
+            let timer = self.arm(live.queue, record.expires(), Due::TimeWait(live.tuple));
+            Entry::TimeWait(TimeWaitEntry { record, timer })
+        });
+        self.table.unhash(&live.tuple, live.handle, instead);
+        if let Some(key) = live.timer.take() {
+            // T is not the last reference: whoever drives has one.
+            drop(self.queues[live.queue].timers.stop(key));
+        }
+        live.dropped = true;
+        live.send.clear();
+        tracing::debug!(tuple = ?live.tuple, failure = ?live.failure, "connection over");
+    }
+
+    /// Sees to it that a timer fires no later than the connection's next deadline.
+    fn rearm(&self, live: &mut Live) {
+        let Some(at) = live.connection.next_timeout() else {
+            // An armed timer that fires for nothing lets go of its T then.
+            return;
+        };
+        let due = match live.timer {
+            Some(key) if key.at <= at => return,
+            Some(key) => match self.queues[live.queue].timers.stop(key) {
+                Some(due) => due,
+                // It is firing, waits for our lock, and arms itself again.
+                None => return,
+            },
+            None => match self.pcbs.acquire(live.handle) {
+                Some(armed) => Due::Pcb(armed),
+                None => return,
+            },
+        };
+        live.timer = Some(self.arm(live.queue, at, due));
+    }
+
+    /// Drives a connection that waited for something which has come.
+    pub(crate) fn unpark(&self, handle: Handle) {
+        if let Some(pcb) = self.pcbs.get(handle) {
+            self.update(&pcb, |live, _| {
+                live.parked = false;
+                // Writers may have waited for memory.
+                ((), Events::WRITABLE)
+            });
+        }
+    }
+}
+
+/// Ports as they stand in our segments.
+fn ports(tuple: &Tuple) -> Ports {
+    Ports {
+        source: tuple.local.port(),
+        destination: tuple.remote.port(),
+    }
+}
+
+/// Whether the handshake is still under way.
+pub(crate) fn is_connecting(connection: &Connection) -> bool {
+    matches!(connection.state(), State::SynSent | State::SynReceived)
+}

@@ -1,0 +1,293 @@
+//! What the owner of a queue pair does: drain its completions, run its timers.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ip_core::{IcmpErrorKind, Notice, Verdicts};
+use longshore_driver::{Completed, Received, TxOutcome};
+use nic_abi::fault::Status;
+use tcp_core::{ConnectionError, Events, HalfOpenExpiry, State};
+
+use crate::counters::count;
+use crate::failure::Failure;
+use crate::input::Touched;
+use crate::shared::Shared;
+use crate::table::Entry;
+use crate::timers::{Due, Key};
+use crate::tuple::Tuple;
+
+/// Completions per batch.
+const BATCH: usize = 64;
+
+/// Memory that the owner uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    done: Vec<Completed<()>>,
+    frames: Vec<Received>,
+    bytes: Vec<u8>,
+}
+
+impl Shared {
+    /// One round for a queue pair. True if more is there already.
+    pub(crate) fn tend(&self, queue: usize, work: &mut Workspace) -> bool {
+        let now = self.now();
+        let polled = self.nic.poll(queue, BATCH, &mut work.done);
+        let more = *polled.as_ref().unwrap_or(&0) >= BATCH;
+        let mut down = polled.is_err();
+        if let Err(error) = polled {
+            count(&self.counters.device_errors);
+            tracing::warn!(%error, queue, "polling failed");
+        }
+        let mut touched = Touched::new();
+        for completed in work.done.drain(..) {
+            match completed {
+                Completed::Received(frame) => {
+                    work.bytes.resize(frame.len(), 0);
+                    frame.read(0, &mut work.bytes);
+                    let info = frame.info();
+                    let verdicts = Verdicts {
+                        l3: info.l3,
+                        l4: info.l4,
+                    };
+                    self.on_frame(now, &work.bytes, verdicts, &mut touched);
+                    work.frames.push(frame);
+                }
+                Completed::Sent { outcome, .. } => self.on_sent(outcome),
+                Completed::Quarantined { fault, index } => {
+                    count(&self.counters.device_errors);
+                    tracing::error!(?fault, index, queue, "queue pair in quarantine");
+                    down = true;
+                }
+            }
+        }
+        self.nic.recycle(queue, &mut work.frames);
+        if down && !self.is_down() {
+            // What was posted comes back as aborted; TCP sends it again.
+            if let Err(error) = self.nic.recover(queue, &mut work.done) {
+                tracing::error!(%error, queue, "queue pair not recovered");
+            }
+        }
+        self.finish(now, touched);
+        self.run_timers(queue, now);
+        self.serve_parked(queue);
+        if queue == 0 {
+            self.tend_neighbours(now);
+        }
+        more
+    }
+
+    /// When a queue pair's owner has to act next, completions aside.
+    pub(crate) fn next_deadline(&self, queue: usize) -> Option<Duration> {
+        let timers = self.queues[queue].timers.next();
+        let neighbours = (queue == 0)
+            .then(|| self.neighbours.with(|interface| interface.next_timeout()))
+            .flatten();
+        timers.into_iter().chain(neighbours).min()
+    }
+
+    /// Sleeps until something is to be done for the queue pair.
+    pub(crate) fn sleep(&self, queue: usize) {
+        let nanos = |at: Duration| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+        let cell = &self.queues[queue].sleeps_until;
+        // Whoever arms an earlier timer from now on wakes us; what was armed before, we see here.
+        cell.store(u64::MAX, Ordering::SeqCst);
+        let deadline = self.next_deadline(queue);
+        if let Err(error) = self.nic.arm(queue) {
+            tracing::warn!(%error, queue, "interrupt not armed");
+        }
+        if !self.is_down() {
+            cell.store(deadline.map_or(u64::MAX, nanos), Ordering::SeqCst);
+            let missed =
+                self.next_deadline(queue).map_or(u64::MAX, nanos) < cell.load(Ordering::SeqCst);
+            let timeout = deadline.map(|at| at.saturating_sub(self.now()));
+            if !missed {
+                self.nic.interrupt(queue).wait(timeout);
+            }
+        }
+        cell.store(0, Ordering::SeqCst);
+    }
+
+    fn on_sent(&self, outcome: TxOutcome) {
+        match outcome {
+            TxOutcome::Done {
+                status: Status::Ok, ..
+            }
+            | TxOutcome::Aborted => {}
+            TxOutcome::Done { status, .. } => {
+                count(&self.counters.device_errors);
+                tracing::warn!(?status, "transmit request failed");
+            }
+        }
+    }
+
+    fn run_timers(&self, queue: usize, now: Duration) {
+        while let Some((key, due)) = self.queues[queue].timers.expired(now) {
+            match due {
+                Due::Pcb(armed) => self.update(&armed, |live, now| {
+                    // Stopped too late, and perhaps armed again since.
+                    if live.timer == Some(key) {
+                        live.timer = None;
+                    }
+                    let due = live.connection.next_timeout().is_some_and(|at| at <= now);
+                    let events = if due && !live.dropped {
+                        live.connection.on_timeout(now)
+                    } else {
+                        Events::empty()
+                    };
+                    ((), events)
+                }),
+                Due::HalfOpen(tuple) => self.on_half_open_timer(now, &tuple, key),
+                Due::TimeWait(tuple) => self.on_time_wait_timer(now, queue, &tuple, key),
+            }
+        }
+    }
+
+    fn on_half_open_timer(&self, now: Duration, tuple: &Tuple, key: Key) {
+        let config = self.config.tcp_for(tuple.local.ip());
+        let mut shard = self.table.shard(tuple);
+        let Some(Entry::HalfOpen(entry)) = shard.get_mut(tuple) else {
+            return;
+        };
+        if entry.timer != key {
+            return;
+        }
+        let expiry = match self.listeners.get(entry.listener) {
+            Some(_) => entry.half_open.on_timeout(now, &config),
+            // The listener went away while the entry was being made.
+            None => HalfOpenExpiry::Expired,
+        };
+        if expiry == HalfOpenExpiry::Expired {
+            let gone = shard.remove(tuple);
+            drop(shard);
+            return self.forget(tuple, gone);
+        }
+        let at = entry.half_open.next_timeout();
+        entry.timer = self.arm(self.queue_of(tuple), at, Due::HalfOpen(*tuple));
+        drop(shard);
+        if let HalfOpenExpiry::Retransmit(syn_ack) = expiry {
+            self.send_bare(now, tuple, &syn_ack);
+        }
+    }
+
+    fn on_time_wait_timer(&self, now: Duration, queue: usize, tuple: &Tuple, key: Key) {
+        let mut shard = self.table.shard(tuple);
+        let Some(Entry::TimeWait(entry)) = shard.get_mut(tuple) else {
+            return;
+        };
+        if entry.timer != key {
+            return;
+        }
+        if entry.record.expires() > now {
+            // 2MSL began anew meanwhile.
+            entry.timer = self.arm(queue, entry.record.expires(), Due::TimeWait(*tuple));
+        } else {
+            shard.remove(tuple);
+        }
+    }
+
+    /// Drives those who waited for room in the ring or for send memory, if there is some.
+    fn serve_parked(&self, queue: usize) {
+        if self.queues[queue].parked.lock().is_empty() {
+            return;
+        }
+        let memory = self.nic.send_pool();
+        if !self.nic.tx(queue).has_room() || memory.taken() >= memory.capacity() {
+            return;
+        }
+        let parked = std::mem::take(&mut *self.queues[queue].parked.lock());
+        for handle in parked {
+            self.unpark(handle);
+        }
+    }
+
+    fn tend_neighbours(&self, now: Duration) {
+        self.neighbours.tend(now);
+        loop {
+            let (frames, notices) = self.neighbours.take_output();
+            if frames.is_empty() && notices.is_empty() {
+                return;
+            }
+            let mut tx = self.nic.tx(0);
+            for frame in frames {
+                // Without room it is lost, as it may be on the wire.
+                if tx.has_room()
+                    && let Err(error) = tx.post_frame(&frame)
+                {
+                    count(&self.counters.device_errors);
+                    tracing::warn!(%error, "frame not posted");
+                }
+            }
+            tx.commit();
+            drop(tx);
+            for notice in notices {
+                self.on_notice(notice);
+            }
+        }
+    }
+
+    fn on_notice(&self, notice: Notice) {
+        match notice {
+            Notice::Resolved(_) => {
+                let waiting = std::mem::take(&mut *self.unresolved.lock());
+                for handle in waiting {
+                    self.unpark(handle);
+                }
+            }
+            Notice::Lost(hop) => {
+                tracing::info!(%hop, "neighbour does not answer");
+                let waiting = std::mem::take(&mut *self.unresolved.lock());
+                for handle in waiting {
+                    if let Some(pcb) = self.pcbs.get(handle) {
+                        self.update(&pcb, |live, _| {
+                            live.parked = false;
+                            let remote = live.tuple.remote.ip();
+                            let lost = self.neighbours.config().next_hop(remote) == Some(hop);
+                            if lost && !live.dropped && live.connection.state() == State::SynSent {
+                                self.fail(live, Failure::HostUnreachable);
+                            }
+                            ((), Events::empty())
+                        });
+                    }
+                }
+            }
+            Notice::Icmp(error) => {
+                count(&self.counters.icmp_errors);
+                self.on_icmp(&error);
+            }
+        }
+    }
+
+    /// RFC 9293 §3.9.2.2: an error ends an attempt to connect; an established connection carries on.
+    fn on_icmp(&self, error: &ip_core::IcmpError) {
+        let tuple = Tuple {
+            local: error.quoted.local,
+            remote: error.quoted.remote,
+        };
+        let failure = match error.kind {
+            IcmpErrorKind::NetworkUnreachable => Failure::NetworkUnreachable,
+            IcmpErrorKind::HostUnreachable | IcmpErrorKind::Prohibited => Failure::HostUnreachable,
+            IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable => {
+                Failure::Tcp(ConnectionError::Refused)
+            }
+            // Path MTU discovery is not there yet; the others are soft.
+            IcmpErrorKind::PacketTooBig { .. }
+            | IcmpErrorKind::TimeExceeded
+            | IcmpErrorKind::ParameterProblem => return,
+        };
+        let Some(pcb) = self.table.pcb(&tuple).and_then(|h| self.pcbs.get(h)) else {
+            return;
+        };
+        self.update(&pcb, |live, _| {
+            let connection = &live.connection;
+            let in_flight = error.quoted.sequence.is_some();
+            if !live.dropped
+                && live.tuple == tuple
+                && in_flight
+                && connection.state() == State::SynSent
+            {
+                self.fail(live, failure);
+            }
+            ((), Events::empty())
+        });
+    }
+}

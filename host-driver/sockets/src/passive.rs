@@ -1,0 +1,199 @@
+//! Passive opens: from a SYN to a child in a listener's queue.
+
+use std::time::Duration;
+
+use longshore_refs::{Handle, holder};
+use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber};
+
+use crate::counters::count;
+use crate::failure::Failure;
+use crate::listener::Child;
+use crate::pcb::{Live, Pcb, Route};
+use crate::receive_buffer::ReceiveBuffer;
+use crate::send_buffer::SendBuffer;
+use crate::shared::Shared;
+use crate::socket::{Socket, SocketRef};
+use crate::table::{Entry, SynEntry};
+use crate::timers::Due;
+use crate::tuple::Tuple;
+
+impl Shared {
+    /// A segment for a listener: a SYN makes a half-open entry, anything else is nobody's.
+    pub(crate) fn on_listener(
+        &self,
+        now: Duration,
+        tuple: &Tuple,
+        handle: Handle,
+        segment: &Segment,
+        after: Option<SeqNumber>,
+    ) {
+        let config = self.config.tcp_for(tuple.local.ip());
+        let mut initial = self.isns.initial(now, tuple.local, tuple.remote);
+        if let Some(iss) = after {
+            initial = Initial { iss, ..initial };
+        }
+        let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
+            return self.refuse(now, tuple, segment);
+        };
+        let Some(listener) = self.listeners.get(handle) else {
+            return self.refuse(now, tuple, segment);
+        };
+        {
+            let mut state = listener.lock();
+            if !state.open {
+                drop(state);
+                return self.refuse(now, tuple, segment);
+            }
+            if state.half_open >= self.config.half_open {
+                count(&self.counters.syns_dropped);
+                return;
+            }
+            state.half_open += 1;
+        }
+        let queue = self.queue_of(tuple);
+        let timer = self.arm(queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let entry = SynEntry {
+            half_open,
+            listener: handle,
+            timer,
+        };
+        if self.table.insert_new(*tuple, Entry::HalfOpen(entry)) {
+            self.send_bare(now, tuple, &syn_ack);
+        } else {
+            // Another queue pair's owner was faster with a copy of the SYN.
+            self.queues[queue].timers.stop(timer);
+            listener.lock().half_open -= 1;
+        }
+    }
+
+    /// A handshake is over: the half-open entry becomes a connection with a socket in the listener's queue.
+    pub(crate) fn promote(&self, now: Duration, tuple: &Tuple, segment: &Segment, payload: &[u8]) {
+        let (half_open, handle, timer) = match self.table.shard(tuple).get(tuple) {
+            Some(Entry::HalfOpen(entry)) => (entry.half_open.clone(), entry.listener, entry.timer),
+            _ => return,
+        };
+        let Some(listener) = self.listeners.acquire::<holder::L>(handle) else {
+            // The listener went away, and this one may be another on the same port.
+            let gone = self.table.shard(tuple).remove(tuple);
+            self.forget(tuple, gone);
+            return self.refuse(now, tuple, segment);
+        };
+        {
+            let mut state = listener.lock();
+            if !state.open {
+                drop(state);
+                return self.refuse(now, tuple, segment);
+            }
+            if state.queue.len() + state.reserved >= state.backlog {
+                // The entry stays: the peer's next segment completes it again.
+                count(&self.counters.accept_queue_full);
+                return;
+            }
+            state.reserved += 1;
+        }
+        let config = self.config.tcp_for(tuple.local.ip());
+        let (connection, received) = Connection::from_half_open(now, &config, &half_open, segment);
+        let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
+            let mut live = self.live(handle, *tuple, connection);
+            if let Some(place) = received.placement {
+                let start = place.skip as usize;
+                if let Some(bytes) = payload.get(start..start + place.len as usize) {
+                    live.receive.put(place.offset, bytes);
+                }
+            }
+            pcb.occupy(live);
+        });
+        let Some(pcb) = pcb else {
+            count(&self.counters.no_memory);
+            listener.lock().reserved -= 1;
+            return;
+        };
+        let swapped = {
+            let mut shard = self.table.shard(tuple);
+            match shard.get_mut(tuple) {
+                Some(entry) if entry.is_half_open(timer) => {
+                    *entry = Entry::Pcb(pcb.handle());
+                    true
+                }
+                _ => false,
+            }
+        };
+        if !swapped {
+            // Closed or promoted by somebody else meanwhile: this connection never was.
+            pcb.lock().dropped = true;
+            listener.lock().reserved -= 1;
+            return;
+        }
+        self.queues[self.queue_of(tuple)].timers.stop(timer);
+        count(&self.counters.passive_opens);
+        let socket: SocketRef<holder::Q> = Socket::attach(pcb, &self.sockets);
+        self.update(socket.pcb(), |_, _| ((), received.events));
+        let child = Child {
+            socket,
+            listener,
+            peer: tuple.remote,
+        };
+        self.enqueue(child);
+    }
+
+    fn enqueue(&self, child: Child) {
+        let listener = child.listener.duplicate::<holder::X>();
+        let mut state = listener.lock();
+        state.reserved -= 1;
+        state.half_open = state.half_open.saturating_sub(1);
+        if state.open {
+            state.queue.push_back(child);
+            let notify = state.notify.clone();
+            drop(state);
+            listener.wake();
+            if let Some(notify) = notify {
+                notify.notify();
+            }
+        } else {
+            drop(state);
+            self.abort_child(child);
+        }
+    }
+
+    /// Aborts a child that is in no queue any more.
+    pub(crate) fn abort_child(&self, child: Child) {
+        let Child {
+            socket, listener, ..
+        } = child;
+        drop(listener);
+        self.abort(&socket, Failure::Aborted);
+    }
+
+    /// Ends a socket's connection at once. Cannot fail.
+    pub(crate) fn abort(&self, socket: &Socket, why: Failure) {
+        self.update(socket.pcb(), |live, _| {
+            if !live.dropped {
+                self.fail(live, why);
+            }
+            ((), Events::empty())
+        });
+    }
+
+    /// A connection block for a slot.
+    pub(crate) fn live(&self, handle: Handle, tuple: Tuple, connection: Connection) -> Live {
+        let config = self.config.tcp_for(tuple.local.ip());
+        Live {
+            handle,
+            tuple,
+            queue: self.queue_of(&tuple),
+            connection,
+            send: SendBuffer::new(self.config.send_buffer),
+            receive: ReceiveBuffer::new(config.receive_buffer as usize),
+            dropped: false,
+            failure: None,
+            read_shut: false,
+            route: Route::default(),
+            // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
+            identification: handle.index as u16,
+            timer: None,
+            lingering: None,
+            parked: false,
+            notify: None,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The protocol control block: what a connection is, behind its one lock.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ip_core::Path;
+use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
+use longshore_refs::{Handle, Recycle, holder};
+use tcp_core::Connection;
+
+use crate::failure::Failure;
+use crate::ready::Notify;
+use crate::receive_buffer::ReceiveBuffer;
+use crate::send_buffer::SendBuffer;
+use crate::socket::SocketRef;
+use crate::timers::Key;
+use crate::tuple::Tuple;
+
+/// A slot of the slab of Pcbs.
+#[derive(Debug, Default)]
+pub(crate) struct Pcb {
+    state: Mutex<Slot>,
+    changed: Condvar,
+}
+
+/// What a slot holds. While anybody has a counted reference it is `Live`: that is what the count means.
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Vacant,
+    Live(Box<Live>),
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) handle: Handle,
+    pub(crate) tuple: Tuple,
+    /// Queue pair on which it sends and whose owner runs its timers.
+    pub(crate) queue: usize,
+    pub(crate) connection: Connection,
+    pub(crate) send: SendBuffer,
+    pub(crate) receive: ReceiveBuffer,
+    /// The connection is over: in no table, no timer armed. The socket can still be read.
+    pub(crate) dropped: bool,
+    /// Why it ended, until somebody was told.
+    pub(crate) failure: Option<Failure>,
+    /// The program wants no more data.
+    pub(crate) read_shut: bool,
+    pub(crate) route: Route,
+    /// IPv4 identification of the next packet.
+    pub(crate) identification: u16,
+    pub(crate) timer: Option<Key>,
+    /// Reference S: the program has closed the socket, data are still to be sent.
+    pub(crate) lingering: Option<SocketRef<holder::S>>,
+    /// In a list of those who wait for a neighbour, for room in a ring, or for memory.
+    pub(crate) parked: bool,
+    pub(crate) notify: Option<Arc<dyn Notify>>,
+}
+
+/// The way to the peer, as far as it is known.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) path: Option<Path>,
+    pub(crate) until: Duration,
+    pub(crate) epoch: u64,
+    /// `acked_offset` when the way was last asked for: if it moved, the peer is there.
+    pub(crate) acked: u64,
+}
+
+impl Pcb {
+    /// Fills a vacant slot, before any look-up can see it.
+    pub(crate) fn occupy(&self, live: Live) {
+        *self.state.lock() = Slot::Live(Box::new(live));
+    }
+
+    /// Locks the connection. The caller has a counted reference. No other Pcb is locked, no shard, no listener.
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        Locked(self.state.lock())
+    }
+
+    /// Waits for a change, at most until `deadline`. False: the deadline has passed.
+    pub(crate) fn wait(&self, locked: &mut Locked<'_>, deadline: Option<Instant>) -> bool {
+        match deadline {
+            None => {
+                self.changed.wait(&mut locked.0);
+                true
+            }
+            Some(deadline) => !self.changed.wait_until(&mut locked.0, deadline).timed_out(),
+        }
+    }
+
+    /// Wakes all who wait.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_all();
+    }
+}
+
+impl Recycle for Pcb {
+    fn recycle(&self) {
+        let slot = std::mem::take(&mut *self.state.lock());
+        if let Slot::Live(live) = &slot {
+            debug_assert!(live.dropped, "freed while hashed: {:?}", live.tuple);
+            debug_assert!(live.timer.is_none() && live.lingering.is_none());
+        }
+    }
+}
+
+/// The right to use a connection.
+pub(crate) struct Locked<'a>(MutexGuard<'a, Slot>);
+
+impl Deref for Locked<'_> {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        match &*self.0 {
+            Slot::Live(live) => live,
+            Slot::Vacant => unreachable!("a referenced Pcb is live"),
+        }
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Live {
+        match &mut *self.0 {
+            Slot::Live(live) => live,
+            Slot::Vacant => unreachable!("a referenced Pcb is live"),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What all parts of a stack share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use ip_core::DiscardCounters;
+use longshore_refs::sync::Mutex;
+use longshore_refs::{Census, Handle, Slab};
+use tcp_core::IsnGenerator;
+
+use crate::clock::Clock;
+use crate::config::StackConfig;
+use crate::counters::Counters;
+use crate::listener::{Listener, Listeners};
+use crate::neighbours::Neighbours;
+use crate::nic::Nic;
+use crate::pcb::Pcb;
+use crate::table::Table;
+use crate::timers::{Due, Key, Timers};
+use crate::tuple::Tuple;
+
+/// A stack without its owner threads.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: StackConfig,
+    pub(crate) clock: Clock,
+    pub(crate) isns: IsnGenerator,
+    pub(crate) table: Table,
+    pub(crate) addresses: Listeners,
+    pub(crate) listeners: Slab<Listener>,
+    pub(crate) pcbs: Slab<Pcb>,
+    pub(crate) sockets: Arc<Census>,
+    pub(crate) neighbours: Neighbours,
+    pub(crate) nic: Nic,
+    pub(crate) queues: Vec<Queue>,
+    /// Connections that wait for a neighbour.
+    pub(crate) unresolved: Mutex<Vec<Handle>>,
+    pub(crate) counters: Counters,
+    pub(crate) discards: DiscardCounters,
+    /// Next offset into the ephemeral ports.
+    pub(crate) port: AtomicU64,
+    /// Shut down: nothing new begins.
+    pub(crate) down: AtomicBool,
+}
+
+/// What belongs to a queue pair besides its rings.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(crate) timers: Timers,
+    /// Connections that wait for room in the submission ring or for send memory.
+    pub(crate) parked: Mutex<Vec<Handle>>,
+    /// Until when the owner sleeps at most, in nanoseconds; 0 while it is awake.
+    pub(crate) sleeps_until: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The queue pair of a connection.
+    pub(crate) fn queue_of(&self, tuple: &Tuple) -> usize {
+        self.table.hash(tuple) as usize / 64 % self.queues.len()
+    }
+
+    /// Arms a timer, and wakes the owner if it would sleep past it.
+    pub(crate) fn arm(&self, queue: usize, at: Duration, due: Due) -> Key {
+        let key = self.queues[queue].timers.arm(at, due);
+        let sleeps_until = self.queues[queue].sleeps_until.load(Ordering::SeqCst);
+        if u64::try_from(at.as_nanos()).is_ok_and(|at| at < sleeps_until) {
+            self.nic.wake(queue);
+        }
+        key
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+}

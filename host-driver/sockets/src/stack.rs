@@ -1,0 +1,327 @@
+//! The stack: NIC, addresses, connections, and who runs them.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ip_core::{ConfigError, Discard, DiscardCounters};
+use longshore_driver::{DriverError, QueueConfig};
+use longshore_refs::sync::Mutex;
+use longshore_refs::{Census, Slab, Tally};
+use tcp_core::{Events, IsnGenerator};
+
+use crate::clock::Clock;
+use crate::config::StackConfig;
+use crate::counters::{Counters, StackCounters};
+use crate::failure::Failure;
+use crate::listener::{Listener, Listeners};
+use crate::neighbours::Neighbours;
+use crate::nic::Nic;
+use crate::owner::Workspace;
+use crate::pcb::Pcb;
+use crate::shared::{Queue, Shared};
+use crate::table::{Entry, Table};
+
+/// Why a stack could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// The NIC or the driver.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// Addresses and routes.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No thread to be had.
+    #[error("starting the owner thread of a queue pair: {0}")]
+    Thread(io::Error),
+}
+
+/// A TCP/IP stack over a NIC.
+///
+/// Time is either real ([`Stack::new`], then [`Stack::start`] for one owner thread per queue pair) or stepped
+/// ([`Stack::stepped`], then [`Stack::poll`] by whoever moves time on).
+///
+/// Dropping it shuts it down: see [`Stack::shutdown`].
+pub struct Stack {
+    shared: Arc<Shared>,
+    owners: Mutex<Vec<JoinHandle<()>>>,
+    workspace: Mutex<Workspace>,
+}
+
+/// What lives in a stack: all zero (but counters of the past) when everything was closed and 2MSL is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Living {
+    /// Connections in the table.
+    pub connections: usize,
+    /// Half-open connections.
+    pub half_open: usize,
+    /// Connections in TIME-WAIT.
+    pub time_wait: usize,
+    /// Pcbs that somebody refers to.
+    pub pcbs: usize,
+    /// Listeners that somebody refers to.
+    pub listeners: usize,
+    /// Armed timers.
+    pub timers: usize,
+    /// Chunks of send memory.
+    pub send_chunks: usize,
+    /// Transmit requests that the NIC has not completed.
+    pub requests: usize,
+    /// References to sockets by holder (debug builds).
+    pub sockets: Tally,
+    /// References to Pcbs by holder (debug builds).
+    pub pcb_references: Tally,
+}
+
+impl Living {
+    /// Whether nothing lives.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        let numbers = [
+            self.connections,
+            self.half_open,
+            self.time_wait,
+            self.pcbs,
+            self.listeners,
+            self.timers,
+            self.send_chunks,
+            self.requests,
+        ];
+        numbers == [0; 8] && self.sockets.is_empty() && self.pcb_references.is_empty()
+    }
+}
+
+impl Stack {
+    /// A stack in real time.
+    ///
+    /// # Errors
+    /// [`StackError`]
+    pub fn new(nic: longshore_driver::Nic, config: StackConfig) -> Result<Self, StackError> {
+        Self::with_clock(nic, config, Clock::real(), default_queue())
+    }
+
+    /// A stack in stepped time, which begins at 0 and is what [`Stack::poll`] says.
+    ///
+    /// # Errors
+    /// [`StackError`]
+    pub fn stepped(nic: longshore_driver::Nic, config: StackConfig) -> Result<Self, StackError> {
+        Self::with_clock(nic, config, Clock::stepped(), default_queue())
+    }
+
+    /// As [`Stack::stepped`], with rings of other sizes.
+    ///
+    /// # Errors
+    /// [`StackError`]
+    pub fn stepped_with_rings(
+        nic: longshore_driver::Nic,
+        config: StackConfig,
+        rings: QueueConfig,
+    ) -> Result<Self, StackError> {
+        Self::with_clock(nic, config, Clock::stepped(), rings)
+    }
+
+    fn with_clock(
+        nic: longshore_driver::Nic,
+        mut config: StackConfig,
+        clock: Clock,
+        rings: QueueConfig,
+    ) -> Result<Self, StackError> {
+        let neighbours = Neighbours::new(Arc::new(config.ip.clone()))?;
+        // The gateware has neither flow table nor RSS yet: all frames arrive on one queue pair.
+        let nic = Nic::open(nic, &config, rings, Some(1))?;
+        config.tcp.max_transmit = if nic.has_tso() {
+            config.tcp.max_transmit.min(nic_abi::tx::PAYLOAD_MAX)
+        } else {
+            0
+        };
+        let secret = config.secret.unwrap_or_else(rand::random);
+        let port = u64::from_le_bytes(*secret.first_chunk().unwrap_or(&[0; 8]));
+        let shared = Shared {
+            clock,
+            isns: IsnGenerator::new(secret),
+            table: Table::default(),
+            addresses: Listeners::default(),
+            listeners: Slab::new("listeners", config.listeners, |_| Listener::default()),
+            pcbs: Slab::new("pcbs", config.connections, |_| Pcb::default()),
+            sockets: Arc::new(Census::default()),
+            neighbours,
+            queues: (0..nic.queues()).map(|_| Queue::default()).collect(),
+            nic,
+            unresolved: Mutex::default(),
+            counters: Counters::default(),
+            discards: DiscardCounters::default(),
+            port: AtomicU64::new(port),
+            down: AtomicBool::new(false),
+            config,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            owners: Mutex::default(),
+            workspace: Mutex::default(),
+        })
+    }
+
+    /// Starts one owner thread per queue pair, if none runs yet. They end when the stack is shut down.
+    ///
+    /// # Errors
+    /// [`StackError::Thread`]
+    pub fn start(&self) -> Result<(), StackError> {
+        let mut owners = self.owners.lock();
+        if !owners.is_empty() {
+            return Ok(());
+        }
+        for queue in 0..self.shared.queues.len() {
+            let shared = Arc::clone(&self.shared);
+            let owner = std::thread::Builder::new()
+                .name(format!("longshore queue {queue}"))
+                .spawn(move || {
+                    let mut workspace = Workspace::default();
+                    while !shared.is_down() {
+                        if !shared.tend(queue, &mut workspace) {
+                            shared.sleep(queue);
+                        }
+                    }
+                })
+                .map_err(StackError::Thread)?;
+            owners.push(owner);
+        }
+        Ok(())
+    }
+
+    /// Moves stepped time to `now` and does everything that is due. Returns when something is due next; frames
+    /// and other completions may come before.
+    pub fn poll(&self, now: Duration) -> Option<Duration> {
+        self.shared.clock.advance(now);
+        let mut workspace = self.workspace.lock();
+        let queues = 0..self.shared.queues.len();
+        for queue in queues.clone() {
+            while self.shared.tend(queue, &mut workspace) {}
+        }
+        queues
+            .filter_map(|queue| self.shared.next_deadline(queue))
+            .min()
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        (0..self.shared.queues.len())
+            .filter_map(|queue| self.shared.next_deadline(queue))
+            .min()
+    }
+
+    /// The stack's time.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.shared.now()
+    }
+
+    /// Ends everything: listeners close, connections are aborted (their programs are told ENODEV once), the NIC
+    /// gives back all memory, by a confirmed quiesce if it must. Cannot fail; a second call does nothing.
+    pub fn shutdown(&self) {
+        let shared = &self.shared;
+        if shared.down.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for (address, handle) in shared.addresses.all() {
+            if let Some(listener) = shared.listeners.get(handle) {
+                shared.close_listener(&listener, handle, address);
+            }
+        }
+        for handle in shared.table.connections() {
+            if let Some(pcb) = shared.pcbs.get(handle) {
+                shared.update(&pcb, |live, _| {
+                    if !live.dropped {
+                        shared.fail(live, Failure::DeviceGone);
+                    }
+                    ((), Events::ERROR)
+                });
+            }
+        }
+        let rest = |entry: &Entry| !matches!(entry, Entry::Pcb(_));
+        for (tuple, entry) in shared.table.take_if(rest) {
+            shared.forget(&tuple, Some(entry));
+        }
+        for queue in 0..shared.queues.len() {
+            shared.nic.wake(queue);
+        }
+        for owner in self.owners.lock().drain(..) {
+            if owner.join().is_err() {
+                tracing::error!("an owner thread has panicked");
+            }
+        }
+        for queue in &shared.queues {
+            drop(queue.timers.clear());
+        }
+        shared.nic.close();
+    }
+
+    /// What the stack has done so far.
+    #[must_use]
+    pub fn counters(&self) -> StackCounters {
+        self.shared.counters.snapshot()
+    }
+
+    /// Received frames that went no further, by reason.
+    #[must_use]
+    pub fn discards(&self) -> Vec<(Discard, u64)> {
+        self.shared.discards.nonzero().collect()
+    }
+
+    /// What lives now.
+    #[must_use]
+    pub fn living(&self) -> Living {
+        let shared = &self.shared;
+        let [connections, half_open, time_wait] = shared.table.census();
+        Living {
+            connections,
+            half_open,
+            time_wait,
+            pcbs: shared.pcbs.live(),
+            listeners: shared.listeners.live(),
+            timers: shared.queues.iter().map(|q| q.timers.len()).sum(),
+            send_chunks: shared.nic.send_pool().taken(),
+            requests: shared.nic.outstanding(),
+            sockets: shared.sockets.tally(),
+            pcb_references: shared.pcbs.tally(),
+        }
+    }
+
+    /// The driver below.
+    #[must_use]
+    pub fn nic(&self) -> &longshore_driver::Nic {
+        self.shared.nic.driver()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+/// Room for a few super-segments, and for the frames of a receive window.
+fn default_queue() -> QueueConfig {
+    QueueConfig {
+        sq_log2: 10,
+        rq_log2: 10,
+        cq_log2: 11,
+        ..QueueConfig::default()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.shutdown();
+    }
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack")
+            .field("ip", &self.shared.config.ip)
+            .field("living", &self.living())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,304 @@
+//! `TcpStream`, with `std::net`'s names and semantics.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tcp_core::{Counters, Events, Info};
+
+use crate::failure::Failure;
+use crate::file::{self, Attempt, File, Side};
+use crate::output::is_connecting;
+use crate::ready::{Notify, Readiness};
+use crate::stack::Stack;
+
+/// A TCP connection.
+///
+/// As `std::net::TcpStream`: the connection is closed when the stream and all its clones are dropped. What was
+/// written is still sent then; if bytes that came were not read, the peer gets a reset.
+///
+/// Blocking calls want somebody else to run the stack ([`Stack::start`], or another thread that calls
+/// [`Stack::poll`]).
+pub struct TcpStream {
+    file: Arc<File>,
+}
+
+impl TcpStream {
+    pub(crate) fn new(file: File) -> Self {
+        Self {
+            file: Arc::new(file),
+        }
+    }
+
+    /// Opens a connection and waits until it is established.
+    ///
+    /// # Errors
+    /// `ConnectionRefused`, `TimedOut`, `HostUnreachable`, `NetworkUnreachable`, `AddrNotAvailable`,
+    /// `InvalidInput`, `OutOfMemory`.
+    pub fn connect(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        let stream = Self::start_connect(stack, address)?;
+        stream.finish_connect(None)?;
+        Ok(stream)
+    }
+
+    /// As [`TcpStream::connect`], for at most `timeout`.
+    ///
+    /// # Errors
+    /// As [`TcpStream::connect`]; `TimedOut` when the time is over; `InvalidInput` for a time-out of 0.
+    pub fn connect_timeout(
+        stack: &Stack,
+        address: &SocketAddr,
+        timeout: Duration,
+    ) -> io::Result<Self> {
+        if timeout.is_zero() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "cannot connect within no time at all",
+            ));
+        }
+        let stream = Self::start_connect(stack, *address)?;
+        match stream.finish_connect(Some(timeout)) {
+            Ok(()) => Ok(stream),
+            Err(error) => {
+                stream.file.linger_zero.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins to open a connection and returns at once. The stream becomes writable when it is established;
+    /// [`TcpStream::take_error`] tells whether it failed.
+    ///
+    /// # Errors
+    /// As [`TcpStream::connect`], if it is clear at once that nothing can come of it.
+    pub fn start_connect(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        let shared = stack.shared();
+        let socket = shared.connect(address)?;
+        Ok(Self::new(File::new(Arc::clone(shared), socket)))
+    }
+
+    fn finish_connect(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let waited = self.file.wait(
+            false,
+            timeout,
+            io::ErrorKind::TimedOut,
+            &mut |_, live, _| match live.failure.take() {
+                Some(failure) => Attempt::Done(Err(failure.into())),
+                None if live.dropped || !is_connecting(&live.connection) => Attempt::Done(Ok(())),
+                None => Attempt::Wait,
+            },
+        );
+        match waited {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && error.get_ref().is_none() => {
+                Err(Failure::ConnectTimedOut.into())
+            }
+            other => other,
+        }
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// None.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.file.ends().1)
+    }
+
+    /// The own address.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.file.ends().0)
+    }
+
+    /// Another handle to the same file: connection, time-outs and blocking mode are shared.
+    ///
+    /// # Errors
+    /// None.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            file: Arc::clone(&self.file),
+        })
+    }
+
+    /// Ends reading, writing or both. After `Write` the peer gets end of file behind what was written; after
+    /// `Read` reads give end of file here, and data that come are kept from the program but acknowledged as far
+    /// as the window goes.
+    ///
+    /// # Errors
+    /// `NotConnected` if the connection is over.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        let pcb = self.file.socket.pcb();
+        self.file.shared.update(pcb, |live, _| {
+            if live.dropped {
+                return (Err(io::ErrorKind::NotConnected.into()), Events::empty());
+            }
+            if how != Shutdown::Write {
+                live.read_shut = true;
+            }
+            if how != Shutdown::Read {
+                live.connection.shutdown_write();
+            }
+            // Whoever waits on the other side of a clone looks again.
+            (Ok(()), Events::READABLE | Events::WRITABLE)
+        })
+    }
+
+    /// Ends the connection at once: the peer gets a reset, what was not sent or read is lost. Cannot fail.
+    pub fn abort(self) {
+        self.file.shared.abort(&self.file.socket, Failure::Aborted);
+    }
+
+    /// Whether calls return `WouldBlock` instead of waiting.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.file.nonblocking.store(nonblocking, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sends small segments at once (true) or while none is in flight (false, Nagle's algorithm; the default).
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        let pcb = self.file.socket.pcb();
+        self.file.shared.update(pcb, |live, _| {
+            live.connection.set_nagle(!nodelay);
+            ((), Events::empty())
+        });
+        Ok(())
+    }
+
+    /// SO_LINGER with time-out 0 on or off: whether dropping the stream aborts the connection.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_abort_on_close(&self, abort: bool) -> io::Result<()> {
+        self.file.linger_zero.store(abort, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How long reads wait; `None` is without end.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a time-out of 0.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.file.set_timeout(Side::Read, timeout)
+    }
+
+    /// How long writes wait; `None` is without end.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a time-out of 0.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.file.set_timeout(Side::Write, timeout)
+    }
+
+    /// How long reads wait.
+    ///
+    /// # Errors
+    /// None.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.file.timeout(Side::Read))
+    }
+
+    /// How long writes wait.
+    ///
+    /// # Errors
+    /// None.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.file.timeout(Side::Write))
+    }
+
+    /// Why the connection failed, if nobody was told yet.
+    ///
+    /// # Errors
+    /// None.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let failure = self.file.socket.pcb().lock().failure.take();
+        Ok(failure.map(io::Error::from))
+    }
+
+    /// Reads without taking.
+    ///
+    /// # Errors
+    /// As reading.
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.file
+            .until_done(Side::Read, |_, live, _| file::read(live, buf, false))
+    }
+
+    /// What can be done now without waiting.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.file.readiness()
+    }
+
+    /// Whom to tell when the readiness may have changed; replaces an earlier one.
+    pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
+        self.file.socket.pcb().lock().notify = notify;
+    }
+
+    /// A snapshot of the connection, like `TCP_INFO`.
+    #[must_use]
+    pub fn info(&self) -> Info {
+        self.file.socket.pcb().lock().connection.info()
+    }
+
+    /// What the connection has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        *self.file.socket.pcb().lock().connection.counters()
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.file
+            .until_done(Side::Read, |_, live, _| file::read(live, buf, true))
+    }
+}
+
+impl Write for &TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.file.until_done(Side::Write, |shared, live, _| {
+            file::write(shared, live, buf)
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        (&*self).read(buf)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        (&*self).write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (local, peer) = self.file.ends();
+        f.debug_struct("TcpStream")
+            .field("local", &local)
+            .field("peer", &peer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Connections by tuple: in shards, so that no lock is everybody's.
+
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use longshore_refs::{
+    Handle,
+    sync::{Mutex, MutexGuard},
+};
+use tcp_core::{HalfOpen, TimeWait};
+
+use crate::timers::Key;
+use crate::tuple::Tuple;
+
+/// What a tuple stands for. None of it is a counted reference: whoever acts on it revalidates.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// A connection.
+    Pcb(Handle),
+    /// A passive open before its handshake is over: neither Socket nor Pcb.
+    HalfOpen(SynEntry),
+    /// 2MSL: neither Socket nor Pcb.
+    TimeWait(TimeWaitEntry),
+}
+
+impl Entry {
+    fn is_pcb(&self, handle: Handle) -> bool {
+        matches!(self, Self::Pcb(h) if *h == handle)
+    }
+
+    /// Whether it is the half-open connection that armed `timer`.
+    pub(crate) fn is_half_open(&self, timer: Key) -> bool {
+        matches!(self, Self::HalfOpen(entry) if entry.timer == timer)
+    }
+}
+
+/// A half-open connection.
+#[derive(Debug)]
+pub(crate) struct SynEntry {
+    pub(crate) half_open: HalfOpen,
+    pub(crate) listener: Handle,
+    pub(crate) timer: Key,
+}
+
+/// A connection in TIME-WAIT.
+#[derive(Debug)]
+pub(crate) struct TimeWaitEntry {
+    pub(crate) record: TimeWait,
+    pub(crate) timer: Key,
+}
+
+type Shard = HashMap<Tuple, Entry>;
+
+const SHARDS: usize = 64;
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Table {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Table {
+    /// A number that only the tuple and this table's secret decide.
+    pub(crate) fn hash(&self, tuple: &Tuple) -> u64 {
+        self.hasher.hash_one(tuple)
+    }
+
+    /// Locks the tuple's shard. No Pcb is locked while this is held.
+    pub(crate) fn shard(&self, tuple: &Tuple) -> MutexGuard<'_, Shard> {
+        self.shards[self.hash(tuple) as usize % SHARDS].lock()
+    }
+
+    /// The connection of a tuple, if it is one.
+    pub(crate) fn pcb(&self, tuple: &Tuple) -> Option<Handle> {
+        match self.shard(tuple).get(tuple) {
+            Some(Entry::Pcb(handle)) => Some(*handle),
+            _ => None,
+        }
+    }
+
+    /// Enters a tuple unless it is taken.
+    pub(crate) fn insert_new(&self, tuple: Tuple, entry: Entry) -> bool {
+        match self.shard(&tuple).entry(tuple) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(vacant) => {
+                vacant.insert(entry);
+                true
+            }
+        }
+    }
+
+    /// Takes out the connection `handle`, or puts `instead` in its place. False if the tuple is another's.
+    pub(crate) fn unhash(&self, tuple: &Tuple, handle: Handle, instead: Option<Entry>) -> bool {
+        let mut shard = self.shard(tuple);
+        match shard.get_mut(tuple) {
+            Some(entry) if entry.is_pcb(handle) => {
+                match instead {
+                    Some(other) => *entry = other,
+                    None => {
+                        shard.remove(tuple);
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes out every entry that `unwanted` says so of.
+    pub(crate) fn take_if(&self, mut unwanted: impl FnMut(&Entry) -> bool) -> Vec<(Tuple, Entry)> {
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            taken.extend(shard.lock().extract_if(|_, entry| unwanted(entry)));
+        }
+        taken
+    }
+
+    /// All connections.
+    pub(crate) fn connections(&self) -> Vec<Handle> {
+        let mut handles = Vec::new();
+        for shard in &self.shards {
+            handles.extend(shard.lock().values().filter_map(|entry| match entry {
+                Entry::Pcb(handle) => Some(*handle),
+                _ => None,
+            }));
+        }
+        handles
+    }
+
+    /// Connections, half-open ones, those in TIME-WAIT.
+    pub(crate) fn census(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for shard in &self.shards {
+            for entry in shard.lock().values() {
+                counts[match entry {
+                    Entry::Pcb(_) => 0,
+                    Entry::HalfOpen(_) => 1,
+                    Entry::TimeWait(_) => 2,
+                }] += 1;
+            }
+        }
+        counts
+    }
+}
