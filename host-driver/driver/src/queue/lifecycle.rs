@@ -134,7 +134,8 @@ impl<T: Send> QueuePair<T> {
         // From here on the NIC may use the rings.
         self.enabled = Stamp::now();
         self.live = true;
-        self.quarantined = false;
+        // Down until the NIC says that it is up.
+        self.quarantined = true;
         self.write(queue::CONTROL, queue::CONTROL_ENABLE.of(1))?;
         let status = self.read(queue::STATUS)?;
         if status == u32::MAX {
@@ -146,6 +147,7 @@ impl<T: Send> QueuePair<T> {
                 fault: QueueFault::from_raw(queue::STATUS_CAUSE.get(status) as u8),
             });
         }
+        self.quarantined = false;
         self.replenish(true)
     }
 

@@ -68,6 +68,22 @@ fn a_quarantined_queue_pair_is_told_of_and_recovers() {
 }
 
 #[test]
+fn a_recovery_that_fails_leaves_the_queue_pair_down_and_can_be_tried_again() {
+    let bench = Bench::new();
+    let mut queue = bench.queue();
+    bench.script().quarantine(0, 0, QueueFault::ReadFailed);
+    poll(&mut queue);
+    bench.script().refuse = Some(QueueFault::BadConfiguration);
+    let refused = queue.recover(&mut Vec::new());
+    assert!(matches!(refused, Err(DriverError::EnableFailed { .. })));
+    assert!(queue.is_down());
+    bench.script().refuse = None;
+    queue.recover(&mut Vec::new()).unwrap();
+    assert!(!queue.is_down());
+    post(&bench, &mut queue, 1);
+}
+
+#[test]
 fn health_is_read_from_the_device() {
     let bench = Bench::new();
     let queue = bench.queue();

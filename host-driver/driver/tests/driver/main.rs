@@ -2,6 +2,7 @@
 //! by word.
 
 mod adversary;
+mod allocation;
 mod lifecycle;
 mod open;
 mod receive;
