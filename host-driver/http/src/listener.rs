@@ -23,3 +23,11 @@ impl Listener for TcpListener {
         self.accept()
     }
 }
+
+impl Listener for longshore_sockets::TcpListener {
+    type Stream = longshore_sockets::TcpStream;
+
+    fn next(&self) -> io::Result<(longshore_sockets::TcpStream, SocketAddr)> {
+        self.accept()
+    }
+}
