@@ -58,7 +58,9 @@ impl<'a> Visit<'a> for Declarations<'_> {
         }
         for field in &item.fields {
             let name = name(field);
-            if !name.starts_with('_')
+            // A register struct's fields become slices without names.
+            if !is_struct
+                && !name.starts_with('_')
                 && let Some(reason) = keywords::reason(&name)
             {
                 (self.report)(

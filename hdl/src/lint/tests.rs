@@ -249,6 +249,10 @@ fn rule_10_keyword() {
         []
     );
     assert_eq!(rules("struct NoHardware { table: u8 }"), []);
+    assert_eq!(
+        rules("#[derive(LogicStruct)] struct R { table: Bits<8> }"),
+        []
+    );
 }
 
 #[test]

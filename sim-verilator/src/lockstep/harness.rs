@@ -222,7 +222,7 @@ impl<T: Block> Lockstep<T> {
             .unwrap_or_else(|e| panic!("{e}"))
     }
 
-    /// Runs `cycles` rising edges. Before each, `stimulus` sets inputs (never clocks) of the rust-hdl module; they are copied
+    /// Runs `cycles` rising edges, with a waveform of the Verilated module into `$LONGSHORE_WAVE` if that is set. Before each, `stimulus` sets inputs (never clocks) of the rust-hdl module; they are copied
     /// to the Verilated one, all outputs are compared, and the streams' protocols are checked.
     ///
     /// # Errors
@@ -240,6 +240,12 @@ impl<T: Block> Lockstep<T> {
             rising: 0,
             in_reset: false,
         };
+        if let Some(path) = std::env::var_os("LONGSHORE_WAVE") {
+            let path = std::path::Path::new(&path);
+            self.verilated
+                .trace(path)
+                .unwrap_or_else(|e| panic!("LONGSHORE_WAVE={}: {e}", path.display()));
+        }
         let mut values: Vec<Value> = Vec::new();
         let mut before: Vec<Value> = Vec::new();
         let mut changes = vec![0; self.ports.len()];
