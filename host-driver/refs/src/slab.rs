@@ -357,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_that_nobody_took_is_not_found_by_a_guess() {
+        let slab = slab(2);
+        let taken = slab.insert::<holder::P>(|_, _| ()).unwrap();
+        let Handle { index, generation } = taken.handle();
+        let guess = Handle {
+            index: 1 - index,
+            generation,
+        };
+        assert!(slab.get(guess).is_none());
+        assert!(slab.acquire::<holder::T>(guess).is_none());
+    }
+
+    #[test]
     fn a_full_slab_refuses_and_unknown_handles_find_nothing() {
         let slab = slab(70);
         let mut held = Vec::new();

@@ -130,3 +130,18 @@ fn impossible_configurations_are_refused_and_leave_the_queue_pair_free() {
     bench.script().refuse = None;
     drop(bench.queue());
 }
+
+#[test]
+fn memory_that_is_let_go_is_unmapped_and_its_addresses_are_used_again() {
+    let bench = Bench::new();
+    let iova =
+        |pool: &longshore_dma::Pool| pool.take::<longshore_refs::holder::Own>().unwrap().iova();
+    let mapped = bench.card.inner().memory().mapped();
+    let pool = bench.nic.pool("first", 4, 1024).unwrap();
+    assert_eq!(bench.card.inner().memory().mapped(), mapped + 1);
+    let first = iova(&pool);
+    drop(pool);
+    assert_eq!(bench.card.inner().memory().mapped(), mapped);
+    assert_eq!(iova(&bench.nic.pool("second", 4, 1024).unwrap()), first);
+    assert_eq!(bench.nic.leaked_bytes(), 0);
+}

@@ -169,6 +169,20 @@ fn the_owner_thread_sleeps_until_a_frame_comes() {
 }
 
 #[test]
+fn a_frame_of_another_pool_goes_home_instead_of_into_this_ring() {
+    let bench = Bench::new();
+    let other = std::sync::Arc::new(bench.nic.pool("other", 16, 512).unwrap());
+    let mut zero = bench.queue();
+    let config = QueueConfig { vector: 2, ..SMALL };
+    let mut one = bench.nic.queue_pair(1, config, other.clone()).unwrap();
+    bench.script().deliver(1, &[1; 60], RxCompletion::default());
+    let frame = frames(poll(&mut one)).pop().unwrap();
+    assert_eq!(other.taken(), 16);
+    zero.recycle(frame);
+    assert_eq!(other.taken(), 15);
+}
+
+#[test]
 fn every_queue_pair_has_its_own_rings() {
     let bench = Bench::new();
     let mut zero = bench.queue();
