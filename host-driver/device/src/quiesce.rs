@@ -129,6 +129,9 @@ pub fn quiesce(
     device.write32(DEVICE.at(0, device::CONTROL), device::CONTROL_QUIESCE.of(1))?;
     patience.poll("quiet", || {
         let word = device.read32(DEVICE.at(0, device::QUIESCED))?;
+        if word == u32::MAX {
+            return Err(DeviceError::Gone);
+        }
         Ok((word == device::QUIESCED_MAGIC).then_some(()))
     })?;
     if device.read32(DEVICE.at(0, device::MAGIC))? != nic_abi::MAGIC {
