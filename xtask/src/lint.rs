@@ -11,6 +11,8 @@ pub(crate) fn run() -> Result<()> {
     spawn(cargo().args(["fmt", "--all", "--check"]))?;
     step("contract: docs/REGISTERS.md against nic-abi");
     registers::run(&registers::Args { check: true })?;
+    step("links in the documents");
+    crate::links::check()?;
     step("kernel lint");
     spawn(cargo().args([
         "run",

@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod document;
+mod links;
 mod lint;
 mod process;
 mod registers;
