@@ -141,7 +141,15 @@ impl fmt::Debug for Pool {
 
 /// A counted reference of holder `N` to a chunk of DMA memory.
 ///
-/// Only its owner ([`Own`]) writes. References D (the NIC reads it) and B (the NIC wrote it) give read access.
+/// Only its owner ([`Own`]) writes. References D (the NIC reads it) and B (the NIC wrote it) give read access:
+///
+/// ```compile_fail,E0599
+/// # use longshore_dma::Chunk;
+/// # use longshore_refs::holder::B;
+/// fn scribble(received: &Chunk<B>) {
+///     received.write(0, &[1]); // no such method: what was received is read-only
+/// }
+/// ```
 pub struct Chunk<N: Holder> {
     span: Ref<N, Span>,
 }

@@ -4,6 +4,7 @@ mod completion;
 mod config;
 mod counters;
 mod entries;
+mod intake;
 mod lifecycle;
 mod receive;
 mod submission;
@@ -19,17 +20,16 @@ use longshore_device::{DeviceError, Interrupt, Stamp};
 use longshore_dma::{Chunk, Pool};
 use longshore_refs::holder::B;
 use nic_abi::{
-    block::{Feature, queue},
-    completion::{Completion, RxCompletion, UnknownCompletion},
+    block::queue,
     fault::{QueueFault, Status},
     tx::TxContext,
 };
 
 use crate::{
-    DriverError, Piece, PostError, Received, Refusal, frame::Part, mapping::Mapping, nic::Shared,
-    request,
+    DriverError, Piece, PostError, Received, Refusal, mapping::Mapping, nic::Shared, request,
 };
 use completion::CompletionQueue;
+use intake::Chain;
 use receive::ReceiveQueue;
 use submission::Submission;
 
@@ -66,14 +66,6 @@ pub enum Completed<T> {
         /// Descriptor at fault, in the ring that the cause names.
         index: u16,
     },
-}
-
-/// Frame of which not all buffers are complete.
-enum Chain {
-    None,
-    Begun(Received),
-    /// The rest of a frame that was given up.
-    Skipping,
 }
 
 /// A queue pair of a NIC.
@@ -178,159 +170,12 @@ impl<T: Send> QueuePair<T> {
         Ok(n)
     }
 
-    fn drain(&mut self, budget: usize, done: &mut Vec<Completed<T>>) -> usize {
-        let mut n = 0;
-        while n < budget
-            && let Some(entry) = self.cq.next()
-        {
-            n += 1;
-            self.complete(entry, done);
-        }
-        self.counters.completions += n as u64;
-        n
-    }
-
-    fn complete(&mut self, entry: u128, done: &mut Vec<Completed<T>>) {
-        match Completion::decode(entry) {
-            Ok(Completion::Rx(rx)) => {
-                if let Some(frame) = self.receive(rx) {
-                    self.counters.frames += 1;
-                    self.counters.frame_bytes += frame.len() as u64;
-                    done.push(Completed::Received(frame));
-                }
-            }
-            Ok(Completion::Tx {
-                head,
-                status,
-                segments,
-                ..
-            }) => {
-                let sent = &mut self.counters.sent;
-                let retired = self.sq.retire(head, status, segments, |owner, outcome| {
-                    *sent += 1;
-                    done.push(Completed::Sent { owner, outcome });
-                });
-                if retired.is_err() {
-                    self.counters.bad_tx_head += 1;
-                    self.complain("transmit completion for no request of the NIC's", entry);
-                }
-            }
-            Ok(Completion::Event { index, fault }) if fault != QueueFault::None => {
-                self.counters.quarantines += 1;
-                self.quarantined = true;
-                tracing::warn!(
-                    queue = self.index,
-                    ?fault,
-                    index,
-                    "queue pair in quarantine"
-                );
-                done.push(Completed::Quarantined { fault, index });
-            }
-            // No command was ever posted.
-            Ok(Completion::Event { .. } | Completion::Command { .. })
-            | Err(UnknownCompletion(_)) => {
-                self.counters.bad_unknown += 1;
-                self.complain("completion of unknown kind", entry);
-            }
-        }
-    }
-
-    /// Takes the buffer of a receive completion; returns the frame when it is whole.
-    fn receive(&mut self, rx: RxCompletion) -> Option<Received> {
-        let chain = std::mem::replace(&mut self.chain, Chain::None);
-        let part = self.checked_part(&rx);
-        let frame = match (chain, part) {
-            (Chain::Begun(mut frame), Some(part)) => {
-                frame.append(part, rx);
-                Some(frame)
-            }
-            (Chain::None, Some(part)) => Some(Received::new(part, rx)),
-            // A frame that lost a buffer is none.
-            (Chain::Skipping, Some(part)) => {
-                self.put_back(part.chunk);
-                None
-            }
-            (Chain::Begun(frame), None) => {
-                self.recycle(frame);
-                None
-            }
-            (Chain::None | Chain::Skipping, None) => None,
-        };
-        let frame = match frame {
-            Some(frame) if frame.len() > self.longest_frame() => {
-                self.counters.bad_rx_chain += 1;
-                self.complain("frame beyond the longest", u128::from(frame.len));
-                self.recycle(frame);
-                None
-            }
-            other => other,
-        };
-        match (frame, rx.more) {
-            (Some(frame), true) => {
-                self.chain = Chain::Begun(frame);
-                None
-            }
-            (None, true) => {
-                self.chain = Chain::Skipping;
-                None
-            }
-            (frame, false) => frame,
-        }
-    }
-
-    /// The buffer of a receive completion, if index and length are possible.
-    fn checked_part(&mut self, rx: &RxCompletion) -> Option<Part> {
-        let Some(chunk) = self.rq.take(rx.index) else {
-            self.counters.bad_rx_index += 1;
-            self.complain(
-                "receive completion for no buffer of the NIC's",
-                rx.index.into(),
-            );
-            return None;
-        };
-        if rx.len == 0 || usize::from(rx.len) > chunk.len() {
-            self.counters.bad_rx_length += 1;
-            self.complain("receive completion of impossible length", rx.len.into());
-            self.put_back(chunk);
-            return None;
-        }
-        Some(Part { chunk, len: rx.len })
-    }
-
-    fn longest_frame(&self) -> usize {
-        if self.shared.features.has(Feature::Coalescing) {
-            u16::MAX.into()
-        } else {
-            self.shared.identity.frame_limit as usize
-        }
-    }
-
-    /// Says once per order of magnitude what a broken device does; the counters say the rest.
-    fn complain(&self, what: &str, entry: u128) {
-        if self.counters.bad_completions().is_power_of_two() {
-            let total = self.counters.bad_completions();
-            tracing::warn!(
-                queue = self.index,
-                total,
-                entry = format_args!("{entry:#x}"),
-                "{what}"
-            );
-        }
-    }
-
     /// Gives a frame's buffers back to the receive ring without going through the pool: no atomic
     /// read-modify-write. Frames of other queue pairs go back to their own pool.
     pub fn recycle(&mut self, frame: Received) {
         self.put_back(frame.first.chunk);
         for part in frame.rest {
             self.put_back(part.chunk);
-        }
-    }
-
-    fn put_back(&mut self, chunk: Chunk<B>) {
-        let room = self.recycled.len() < usize::from(self.rq.len());
-        if room && chunk.is_unique() && self.buffers.owns(&chunk) {
-            self.recycled.push(chunk);
         }
     }
 
@@ -386,8 +231,9 @@ impl<T: Send> QueuePair<T> {
         )
     }
 
-    /// Waits until there is something to poll, at most for `timeout` (`None`: without end). Returns whether there
-    /// is. Several queue pairs may share a vector: then one's wait may take the other's interrupt.
+    /// Sleeps until there is something to poll, at most for `timeout` (`None`: without end). Returns whether there
+    /// is. [`Interrupt::signal`] from another thread ends the sleep early: that is how an owner is called to other
+    /// work. Several queue pairs may share a vector; then one's sleep may take the other's interrupt.
     ///
     /// # Errors
     /// What the transport reports.

@@ -169,6 +169,21 @@ fn the_owner_thread_sleeps_until_a_frame_comes() {
 }
 
 #[test]
+fn a_signal_from_another_thread_calls_the_sleeping_owner() {
+    let bench = Bench::new();
+    let mut queue = bench.queue();
+    let interrupt = queue.interrupt().clone();
+    std::thread::scope(|s| {
+        let owner = s.spawn(move || queue.wait(None).unwrap());
+        interrupt.signal();
+        assert!(
+            !owner.join().unwrap(),
+            "called, but there is nothing to poll"
+        );
+    });
+}
+
+#[test]
 fn a_frame_of_another_pool_goes_home_instead_of_into_this_ring() {
     let bench = Bench::new();
     let other = std::sync::Arc::new(bench.nic.pool("other", 16, 512).unwrap());
