@@ -6,15 +6,22 @@
 //!
 //! - [`memory`]: host memory; [`rings`]: the rings of a queue pair; [`interrupts`]: the recorder
 //! - [`nics`]: the NICs that there are; [`bench`]: the bench itself
-//! - [`request`]: transmit requests, well formed or not; [`frames`]: random frames, well formed or not
+//! - [`request`]: transmit requests; [`requests`]: random ones; [`frames`]: random frames; [`faults`]: what quarantines
+//! - [`scenario`]: random scenarios; [`outcome`]: what came of a step; [`compare`]: one scenario on two NICs
 
 pub mod bench;
+pub mod compare;
+pub mod describe;
+pub mod faults;
 pub mod frames;
 pub mod interrupts;
 pub mod memory;
 pub mod nics;
+pub mod outcome;
 pub mod request;
+pub mod requests;
 pub mod rings;
+pub mod scenario;
 
 pub use bench::{Rig, RigConfig};
 pub use memory::{Arena, Buffer, HOLE};
