@@ -4,7 +4,8 @@ use longshore_dma::Chunk;
 use longshore_refs::holder::D;
 use nic_abi::{
     FlowHandle,
-    tx::{BUFFERS_MAX, HEADER_MIN, L4Checksum, PAYLOAD_MAX, TxContext, flags_contradict},
+    fault::Status,
+    tx::{BUFFERS_MAX, L4Checksum, PAYLOAD_MAX, TxContext},
 };
 
 use crate::Features;
@@ -45,7 +46,10 @@ pub enum Refusal {
     /// The queue pair is in quarantine or its device was reset: recover it first.
     #[error("the queue pair is down: recover it first")]
     Down,
-    /// The request breaks the contract and would be rejected by the NIC.
+    /// The NIC would reject the request (`nic_abi::tx::check`).
+    #[error("the NIC would reject the request: {0:?}")]
+    Rejected(Status),
+    /// The pieces are impossible, or the NIC lacks a feature.
     #[error("bad request: {0}")]
     Invalid(&'static str),
 }
@@ -60,77 +64,44 @@ pub struct PostError<T> {
     pub owner: T,
 }
 
-/// Completes `context` with the numbers that follow from the pieces, and checks what the NIC would check
-/// (nic-abi, statuses BadHeader, BadMss, BadLength, BadFlags).
+/// Completes `context` with the numbers that follow from the pieces, and makes the checks that the NIC would make.
 pub(crate) fn check(
     mut context: TxContext,
     pieces: &[Piece],
     frame_limit: u32,
     features: &Features,
 ) -> Result<TxContext, Refusal> {
-    use Refusal::Invalid;
     if pieces.is_empty() || pieces.len() > BUFFERS_MAX as usize {
-        return Err(Invalid("1 to 31 pieces are allowed"));
+        return Err(Refusal::Invalid("1 to 31 pieces are allowed"));
     }
-    let mut total = 0u64;
+    let mut total = 0u32;
     for p in pieces {
         let end = u64::from(p.offset) + u64::from(p.len);
-        if p.len == 0 || end > p.chunk.len() as u64 || p.len > PAYLOAD_MAX + 255 {
-            return Err(Invalid("a piece is empty or reaches beyond its chunk"));
+        if p.len == 0 || end > p.chunk.len() as u64 {
+            return Err(Refusal::Invalid(
+                "a piece is empty or reaches beyond its chunk",
+            ));
         }
-        total += u64::from(p.len);
+        total = total.saturating_add(p.len);
     }
     let payload = total
         .checked_sub(context.header_len.into())
-        .ok_or(Invalid("the header is longer than all pieces together"))?;
-    if payload > PAYLOAD_MAX.into() {
-        return Err(Invalid("more than 65,536 bytes of payload"));
+        .ok_or(Refusal::Invalid(
+            "the header is longer than all pieces together",
+        ))?;
+    // Before the descriptor's field would cut it off.
+    if payload > PAYLOAD_MAX {
+        return Err(Refusal::Rejected(Status::BadLength));
     }
-    context.payload_len = payload as u32;
+    context.payload_len = payload;
     context.buffers = pieces.len() as u8;
-    let inside = |offset: u8| offset < context.header_len;
-    let full_checksum = matches!(context.l4_checksum, L4Checksum::Tcp | L4Checksum::Udp);
-    if context.tso.is_some() || full_checksum || context.l3_checksum {
-        if u32::from(context.header_len) < HEADER_MIN {
-            return Err(Invalid("the header is shorter than Ethernet and IP"));
-        }
-        if !inside(context.l3_offset)
-            || (!inside(context.l4_offset) && context.l4_offset != context.header_len)
-        {
-            return Err(Invalid("an offset lies outside of the header"));
-        }
+    if context.tso.is_some() && !features.tso {
+        return Err(Refusal::Invalid("the NIC has no TSO"));
     }
-    if let L4Checksum::Partial { start, offset } = context.l4_checksum
-        && (start % 2 != 0 || offset % 2 != 0 || u64::from(start.max(offset)) + 2 > total)
-    {
-        return Err(Invalid(
-            "a partial checksum's offsets are odd or outside of the frame",
-        ));
+    let checksum = context.l3_checksum || context.l4_checksum != L4Checksum::Keep;
+    if checksum && !features.checksum {
+        return Err(Refusal::Invalid("the NIC does not insert checksums"));
     }
-    let longest = match context.tso {
-        Some(tso) => {
-            if !features.tso {
-                return Err(Invalid("the NIC has no TSO"));
-            }
-            if tso.mss == 0 || payload == 0 {
-                return Err(Invalid("segmentation needs an MSS and a payload"));
-            }
-            u64::from(context.header_len) + payload.min(tso.mss.into())
-        }
-        None => total,
-    };
-    if longest > frame_limit.into() {
-        return Err(Invalid("a frame is longer than the NIC's limit"));
-    }
-    if (full_checksum
-        || context.l3_checksum
-        || matches!(context.l4_checksum, L4Checksum::Partial { .. }))
-        && !features.checksum
-    {
-        return Err(Invalid("the NIC does not insert checksums"));
-    }
-    if flags_contradict(context.encode()) {
-        return Err(Invalid("flags exclude each other, or a feature is missing"));
-    }
+    nic_abi::tx::check(context.encode(), total, frame_limit).map_err(Refusal::Rejected)?;
     Ok(context)
 }

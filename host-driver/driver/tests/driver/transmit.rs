@@ -183,50 +183,59 @@ fn requests_that_the_nic_would_reject_are_not_posted() {
             cwr_all: false,
         })
     };
+    let partial = |start, offset| TxContext {
+        header_len: 60,
+        l4_checksum: L4Checksum::Partial { start, offset },
+        ..FRAME_AS_IT_IS
+    };
+    let too_short = Refusal::Invalid("the header is longer than all pieces together");
     let bad = [
-        TxContext {
-            header_len: 101,
-            ..FRAME_AS_IT_IS
-        },
-        TxContext {
-            header_len: 20,
-            ..tcp
-        },
-        TxContext {
-            l3_offset: 54,
-            ..tcp
-        },
-        TxContext {
-            l4_offset: 55,
-            ..tcp
-        },
-        TxContext { tso: tso(0), ..tcp },
-        TxContext {
-            vlan: Some(1),
-            ..tcp
-        },
-        TxContext {
-            l4_checksum: L4Checksum::Partial {
-                start: 1,
-                offset: 2,
+        (
+            TxContext {
+                header_len: 101,
+                ..FRAME_AS_IT_IS
             },
-            ..FRAME_AS_IT_IS
-        },
-        TxContext {
-            l4_checksum: L4Checksum::Partial {
-                start: 100,
-                offset: 2,
+            too_short,
+        ),
+        (
+            TxContext {
+                header_len: 20,
+                ..tcp
             },
-            ..FRAME_AS_IT_IS
-        },
+            Refusal::Rejected(Status::BadHeader),
+        ),
+        (
+            TxContext {
+                l3_offset: 54,
+                ..tcp
+            },
+            Refusal::Rejected(Status::BadHeader),
+        ),
+        (
+            TxContext {
+                l4_offset: 55,
+                ..tcp
+            },
+            Refusal::Rejected(Status::BadHeader),
+        ),
+        (
+            TxContext { tso: tso(0), ..tcp },
+            Refusal::Rejected(Status::BadMss),
+        ),
+        (
+            TxContext {
+                vlan: Some(1),
+                ..tcp
+            },
+            Refusal::Rejected(Status::BadFlags),
+        ),
+        (partial(15, 16), Refusal::Rejected(Status::BadHeader)),
+        (partial(34, 60), Refusal::Rejected(Status::BadHeader)),
     ];
-    for context in bad {
+    for (context, expected) in bad {
         let mut pieces = vec![bench.piece(&[0; 100])];
         let refused = queue.post(context, &mut pieces, 0).unwrap_err();
-        assert!(
-            matches!(refused.refusal, Refusal::Invalid(_)),
-            "{context:?}"
-        );
+        assert_eq!(refused.refusal, expected, "{context:?}");
         assert_eq!(pieces.len(), 1);
     }
     let mut beyond = vec![Piece {
