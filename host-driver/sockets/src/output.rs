@@ -66,8 +66,8 @@ impl Shared {
         if live.dropped {
             return after;
         }
-        if events.contains(Events::ERROR) {
-            live.failure = live.connection.take_error().map(Failure::Tcp);
+        if let Some(error) = live.connection.take_error() {
+            live.failure = Some(Failure::Tcp(error));
         }
         let drained = self.transmit(now, live);
         live.send.release(live.connection.acked_offset());
