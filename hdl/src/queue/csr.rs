@@ -138,8 +138,9 @@ impl Logic for Csr {
         self.held.d.next.strobe = false;
         // The ROM answers two cycles after the address.
         self.swept.next = self.sweep.q.val() - 2;
-        // Write-only words are not kept: they read 0.
-        self.stored.next = (self.map.rdata.val().target != Target::SqDoorbell)
+        // Constants stay; write-only words are not kept: they read 0.
+        self.stored.next = self.map.rdata.val().mask.any()
+            & (self.map.rdata.val().target != Target::SqDoorbell)
             & (self.map.rdata.val().target != Target::RqDoorbell)
             & (self.map.rdata.val().target != Target::CqDoorbell);
         match self.state.q.val() {
