@@ -380,10 +380,8 @@ fn hundreds_of_connections_live_side_by_side() {
                 }
             }
         });
-        clients
-            .iter_mut()
-            .map(Program::step)
-            .fold(true, |all, one| all && one)
+        let idle: Vec<bool> = clients.iter_mut().map(Program::step).collect();
+        idle.iter().all(|&idle| idle)
     });
     assert!(done);
     for (n, client) in (0u32..).zip(&clients) {
