@@ -162,8 +162,11 @@ impl<W: Wire> Model<W> {
         loop {
             let mut progress = false;
             for q in &mut self.queues {
-                let written = q.cq.flush(&*memory, self.now);
+                let written = q.cq.flush(&*memory);
                 self.stats.add(Stat::Completions, written);
+                if !q.enabled {
+                    q.cq.drop_backlog();
+                }
             }
             progress |= self.transmit(&*memory);
             progress |= self.deliver(&*memory);
@@ -323,6 +326,7 @@ impl<W: Wire> Model<W> {
 
     fn interrupt(&mut self, memory: &dyn HostMemory, interrupts: &dyn IrqSink) {
         for i in 0..self.queues.len() {
+            self.queues[i].cq.watch(self.now);
             let Some((due, vector)) = self.interrupt_due(&self.queues[i]) else {
                 continue;
             };
@@ -381,7 +385,9 @@ impl<W: Wire> Model<W> {
         let indexes = |head: u16, tail: u16| u32::from(tail) << 16 | u32::from(head);
         let is = |r: nic_abi::register::Register| r.offset == register;
         if is(queue::STATUS) {
-            Some(pair.status())
+            let sending = self.in_flight.as_ref().is_some_and(|f| f.queue == q);
+            let active = sending || pair.cq.is_stalled();
+            Some(pair.status() | queue::STATUS_ACTIVE.of(active.into()))
         } else if is(queue::SQ_STATE) {
             Some(indexes(pair.sq.head, pair.sq.tail))
         } else if is(queue::RQ_STATE) {

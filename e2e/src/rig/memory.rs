@@ -115,6 +115,17 @@ impl Arena {
         });
     }
 
+    /// Maps everything again after the table was cleared.
+    ///
+    /// # Panics
+    /// If some of it is mapped.
+    pub fn map_again(&self) {
+        for c in &self.chunks {
+            let again = self.table.map(Arc::clone(&c.region), c.iova);
+            again.expect("the table was cleared");
+        }
+    }
+
     /// Writes `bytes` at offset `at` of `buffer`.
     ///
     /// # Panics

@@ -18,7 +18,7 @@ pub struct CompletionQueue {
     pub consumer: u16,
     /// Raise the vector at the next completion.
     pub armed: bool,
-    /// When the first completion since the last interrupt was written.
+    /// Since when it has been armed with something to tell.
     waiting_since: Option<Picos>,
     /// Entries without credit.
     backlog: VecDeque<nic_abi::completion::Completion>,
@@ -54,8 +54,13 @@ impl CompletionQueue {
         index.wrapping_sub(self.consumer) <= self.unread()
     }
 
+    /// Drops what waits for room: of a queue pair that is disabled, because nobody will ever make room.
+    pub fn drop_backlog(&mut self) {
+        self.backlog.clear();
+    }
+
     /// Writes what there is credit for; returns the number of entries written.
-    pub fn flush(&mut self, memory: &dyn HostMemory, now: Picos) -> u64 {
+    pub fn flush(&mut self, memory: &dyn HostMemory) -> u64 {
         let mut written = 0;
         while u32::from(self.unread()) < 1 << self.log2 {
             let Some(completion) = self.backlog.pop_front() else {
@@ -66,10 +71,18 @@ impl CompletionQueue {
             // A posted write: a fault loses the entry and the NIC cannot know.
             let _ = memory.write(self.base.wrapping_add(offset.into()), &entry.to_le_bytes());
             self.producer = self.producer.wrapping_add(1);
-            self.waiting_since.get_or_insert(now);
             written += 1;
         }
         written
+    }
+
+    /// Moderation counts from the moment at which the queue is armed and has something to tell.
+    pub fn watch(&mut self, now: Picos) {
+        if self.armed && self.unread() != 0 {
+            self.waiting_since.get_or_insert(now);
+        } else {
+            self.waiting_since = None;
+        }
     }
 
     /// When the interrupt is due with moderation `delay` and `count` (0: none): `None` if nothing is to be told.
