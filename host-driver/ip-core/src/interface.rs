@@ -138,6 +138,12 @@ impl Interface {
         }
     }
 
+    /// Whether there is a frame to send or a notice.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.outbound.is_empty() || !self.notices.is_empty()
+    }
+
     /// The next frame to send.
     pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.outbound.pop_front()

@@ -65,14 +65,15 @@ impl Neighbours {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// The way from `local` to `remote`. `progress`: answers came from it since the last call for it.
+    /// The way from `local` to `remote`, and whether the IP layer was asked: then it may have frames to send, or an
+    /// earlier deadline. `progress`: answers came from it since the last call for it.
     pub(crate) fn resolve(
         &self,
         now: Duration,
         local: IpAddr,
         remote: IpAddr,
         progress: bool,
-    ) -> Way {
+    ) -> (Way, bool) {
         let epoch = self.epoch();
         let shard = &self.answers[self.hasher.hash_one(remote) as usize % SHARDS];
         let ready = |answer: Answer| Way::Ready {
@@ -92,9 +93,9 @@ impl Neighbours {
             && answer.epoch == epoch
             && answer.until > now
         {
-            return ready(answer);
+            return (ready(answer), false);
         }
-        match self.with(|interface| interface.resolve(now, remote, progress)) {
+        let way = match self.with(|interface| interface.resolve(now, remote, progress)) {
             Resolution::Ready { mac, until } => {
                 let answer = Answer { mac, until, epoch };
                 let mut shard = shard.lock();
@@ -106,7 +107,8 @@ impl Neighbours {
             }
             Resolution::Pending => Way::Pending,
             Resolution::NoRoute => Way::NoRoute,
-        }
+        };
+        (way, true)
     }
 
     /// Works with the IP layer under its lock.
@@ -123,6 +125,11 @@ impl Neighbours {
             interface.on_timeout(now);
             interface.next_timeout()
         })
+    }
+
+    /// Whether there is anything for [`Neighbours::take_output`].
+    pub(crate) fn has_output(&self) -> bool {
+        self.with(|interface| interface.has_output())
     }
 
     /// Frames to send and notices to act upon.

@@ -1,6 +1,8 @@
 //! From a connection to the NIC: everything that changes a connection ends here.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ip_core::IpNumber;
@@ -11,7 +13,7 @@ use crate::counters::count;
 use crate::failure::Failure;
 use crate::neighbours::Way;
 use crate::nic::TxGuard;
-use crate::pcb::{Live, Pcb};
+use crate::pcb::{Live, Pcb, Route};
 use crate::ready::Notify;
 use crate::shared::Shared;
 use crate::socket::SocketRef;
@@ -111,6 +113,15 @@ impl Shared {
         drained
     }
 
+    /// The way to a host. Wakes the owner that speaks for the IP layer if that has something to do now.
+    fn resolve(&self, now: Duration, local: IpAddr, remote: IpAddr, progress: bool) -> Way {
+        let (way, asked) = self.neighbours.resolve(now, local, remote, progress);
+        if asked && self.queues[0].sleeps_until.load(Ordering::SeqCst) != 0 {
+            self.nic.wake(0);
+        }
+        way
+    }
+
     /// Makes sure that the connection's path is known and fresh.
     fn find_way(&self, now: Duration, live: &mut Live) -> bool {
         let route = &mut live.route;
@@ -121,23 +132,26 @@ impl Shared {
         let progress = acked > route.acked;
         route.acked = acked;
         let Tuple { local, remote } = live.tuple;
-        match self
-            .neighbours
-            .resolve(now, local.ip(), remote.ip(), progress)
-        {
+        let mut way = self.resolve(now, local.ip(), remote.ip(), progress);
+        if way == Way::Pending && !live.parked {
+            live.parked = true;
+            self.unresolved.lock().push(live.handle);
+            // The answer may have come between the question and our name on the list.
+            way = self.resolve(now, local.ip(), remote.ip(), false);
+            // A name that stays on the list does no harm.
+            live.parked = way == Way::Pending;
+        }
+        match way {
             Way::Ready { path, until, epoch } => {
-                route.path = Some(path);
-                route.until = until;
-                route.epoch = epoch;
+                live.route = Route {
+                    path: Some(path),
+                    until,
+                    epoch,
+                    acked,
+                };
                 true
             }
-            Way::Pending => {
-                if !live.parked {
-                    live.parked = true;
-                    self.unresolved.lock().push(live.handle);
-                }
-                false
-            }
+            Way::Pending => false,
             Way::NoRoute => {
                 if live.connection.state() == State::SynSent {
                     self.fail(live, Failure::NetworkUnreachable);
@@ -208,7 +222,7 @@ impl Shared {
             .emit(ports(tuple), &mut header)
             .expect("the longest header fits");
         let (local, remote) = (tuple.local.ip(), tuple.remote.ip());
-        match self.neighbours.resolve(now, local, remote, false) {
+        match self.resolve(now, local, remote, false) {
             Way::Ready { path, .. } => {
                 let header = path.header(IpNumber::TCP, 0, &header[..len], 0);
                 let mut tx = self.nic.tx(self.queue_of(tuple));

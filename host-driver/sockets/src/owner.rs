@@ -97,8 +97,9 @@ impl Shared {
         }
         if !self.is_down() {
             cell.store(deadline.map_or(u64::MAX, nanos), Ordering::SeqCst);
-            let missed =
+            let earlier =
                 self.next_deadline(queue).map_or(u64::MAX, nanos) < cell.load(Ordering::SeqCst);
+            let missed = earlier || (queue == 0 && self.neighbours.has_output());
             let timeout = deadline.map(|at| at.saturating_sub(self.now()));
             if !missed {
                 self.nic.interrupt(queue).wait(timeout);

@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) script_to_b: Script,
     pub(crate) script_to_a: Script,
     pub(crate) rings: QueueConfig,
+    /// The stacks' time is the wall clock's.
+    pub(crate) real: bool,
     pub(crate) tune: fn(&mut StackConfig),
     pub(crate) tune_b: fn(&mut StackConfig),
 }
@@ -58,6 +60,7 @@ impl Default for Plan {
             script_to_b: Script::new(),
             script_to_a: Script::new(),
             rings: QueueConfig::default(),
+            real: false,
             tune: |_| {},
             tune_b: |_| {},
         }
@@ -91,8 +94,8 @@ impl Plan {
         (self.tune)(&mut config_b);
         (self.tune_b)(&mut config_b);
         World {
-            a: host(Box::new(a), config_a, self.rings),
-            b: host(Box::new(b), config_b, self.rings),
+            a: host(Box::new(a), config_a, self.rings, self.real),
+            b: host(Box::new(b), config_b, self.rings, self.real),
             now: Picos::ZERO,
         }
     }
@@ -111,11 +114,15 @@ fn config(number: u8, v4: &str, v6: &str, seed: Seed) -> StackConfig {
     }
 }
 
-fn host(wire: Box<dyn Wire>, config: StackConfig, rings: QueueConfig) -> Host {
+fn host(wire: Box<dyn Wire>, config: StackConfig, rings: QueueConfig, real: bool) -> Host {
     let model = Arc::new(Mutex::new(Model::new(Config::default(), wire)));
     let device = Arc::new(InProcess::new(Arc::clone(&model)).unwrap());
     let nic = Nic::open(device).unwrap();
-    let stack = Stack::stepped_with_rings(nic, config, rings).unwrap();
+    let stack = if real {
+        Stack::new(nic, config).unwrap()
+    } else {
+        Stack::stepped_with_rings(nic, config, rings).unwrap()
+    };
     Host { model, stack }
 }
 

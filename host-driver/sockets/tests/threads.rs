@@ -1,0 +1,222 @@
+//! The blocking calls, from many threads, in real time, over a pair of model NICs.
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{B4, B6, Host, Plan, at, data};
+use longshore_sockets::{TcpListener, TcpStream};
+use sim_wire::{Picos, Station};
+
+/// Two hosts whose simulated time follows the wall clock until dropped.
+struct Real {
+    hosts: Arc<[Host; 2]>,
+    stop: Arc<AtomicBool>,
+    runner: Option<thread::JoinHandle<()>>,
+}
+
+fn real() -> Real {
+    let plan = Plan {
+        real: true,
+        ..Plan::default()
+    };
+    let world = plan.build();
+    let hosts = Arc::new([world.a, world.b]);
+    let stop = Arc::new(AtomicBool::new(false));
+    let models = hosts.each_ref().map(|host| Arc::clone(&host.model));
+    let stopped = Arc::clone(&stop);
+    let runner = thread::spawn(move || {
+        let start = Instant::now();
+        while !stopped.load(Ordering::Relaxed) {
+            let now = Picos::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap());
+            for model in &models {
+                let mut model = model.lock();
+                model.run_until(now);
+                parking_lot::MutexGuard::unlock_fair(model);
+            }
+            thread::yield_now();
+        }
+    });
+    for host in &*hosts {
+        host.stack.start().unwrap();
+    }
+    Real {
+        hosts,
+        stop,
+        runner: Some(runner),
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        for host in &*self.hosts {
+            host.stack.shutdown();
+            if !thread::panicking() {
+                let living = host.stack.living();
+                assert!(living.is_none(), "{living:#?}");
+            }
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(runner) = self.runner.take() {
+            let _ = runner.join();
+        }
+    }
+}
+
+fn echo(mut stream: &TcpStream) -> std::io::Result<usize> {
+    let mut buf = [0; 8192];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut buf)? {
+            0 => return Ok(total),
+            n => {
+                stream.write_all(&buf[..n])?;
+                total += n;
+            }
+        }
+    }
+}
+
+#[test]
+fn many_threads_connect_talk_and_close() {
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let listener = TcpListener::bind(&b.stack, at("0.0.0.0", 80)).unwrap();
+    let listener6 = TcpListener::bind(&b.stack, at("::", 80)).unwrap();
+    thread::scope(|s| {
+        for listener in [&listener, &listener6] {
+            s.spawn(move || {
+                for _ in 0..40 {
+                    let (stream, _) = listener.accept().unwrap();
+                    s.spawn(move || echo(&stream).unwrap());
+                }
+            });
+        }
+        for client in 0..8u32 {
+            s.spawn(move || {
+                for round in 0..10 {
+                    let ip = if (client + round) % 2 == 0 { B4 } else { B6 };
+                    let stream = TcpStream::connect(&a.stack, at(ip, 80)).unwrap();
+                    let out = data(20_000, client * 100 + round + 1);
+                    let writer = stream.try_clone().unwrap();
+                    let sent = out.clone();
+                    let writing = s.spawn(move || {
+                        (&writer).write_all(&sent).unwrap();
+                        writer.shutdown(Shutdown::Write).unwrap();
+                    });
+                    let mut back = Vec::new();
+                    (&stream).read_to_end(&mut back).unwrap();
+                    assert!(back == out, "client {client}, round {round}");
+                    writing.join().unwrap();
+                }
+            });
+        }
+    });
+    drop((listener, listener6));
+}
+
+#[test]
+fn aborts_closes_and_listeners_race_without_leaving_anything() {
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let over = AtomicBool::new(false);
+    thread::scope(|s| {
+        let over = &over;
+        // A server whose listener comes and goes, with children accepted or not.
+        s.spawn(move || {
+            let mut n = 0u32;
+            while !over.load(Ordering::Relaxed) {
+                let Ok(listener) = TcpListener::bind(&b.stack, at(B4, 80)) else {
+                    continue;
+                };
+                listener.set_nonblocking(true).unwrap();
+                for _ in 0..20 {
+                    n += 1;
+                    match listener.accept() {
+                        Ok((stream, _)) if n.is_multiple_of(3) => stream.abort(),
+                        Ok((stream, _)) => {
+                            stream
+                                .set_read_timeout(Some(Duration::from_millis(5)))
+                                .unwrap();
+                            let _ = (&stream).read(&mut [0; 100]);
+                            let _ = (&stream).write_all(&[7; 3000]);
+                        }
+                        Err(_) => thread::sleep(Duration::from_micros(300)),
+                    }
+                }
+            }
+        });
+        let clients: Vec<_> = (0..4u32)
+            .map(|client| {
+                s.spawn(move || {
+                    let mut connected = 0;
+                    for round in 0..60 {
+                        let timeout = Duration::from_millis(200);
+                        let Ok(stream) = TcpStream::connect_timeout(&a.stack, &at(B4, 80), timeout)
+                        else {
+                            continue;
+                        };
+                        connected += 1;
+                        let _ = (&stream).write_all(&data(5000, round + 1));
+                        match (client + round) % 4 {
+                            0 => stream.abort(),
+                            1 => {
+                                let again = stream.try_clone().unwrap();
+                                stream
+                                    .set_read_timeout(Some(Duration::from_millis(20)))
+                                    .unwrap();
+                                let reading = s.spawn(move || {
+                                    let _ = (&again).read(&mut [0; 100]);
+                                });
+                                stream.abort();
+                                reading.join().unwrap();
+                            }
+                            2 => drop(stream),
+                            _ => {
+                                stream
+                                    .set_read_timeout(Some(Duration::from_millis(5)))
+                                    .unwrap();
+                                let _ = (&stream).read_to_end(&mut Vec::new());
+                            }
+                        }
+                    }
+                    connected
+                })
+            })
+            .collect();
+        let connected: u32 = clients.into_iter().map(|c| c.join().unwrap()).sum();
+        over.store(true, Ordering::Relaxed);
+        assert!(connected > 0);
+    });
+}
+
+#[test]
+fn time_outs_end_waiting_and_shutdown_ends_everything() {
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let listener = TcpListener::bind(&b.stack, at(B4, 80)).unwrap();
+    let stream = TcpStream::connect(&a.stack, at(B4, 80)).unwrap();
+    let (child, _) = listener.accept().unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_millis(10)))
+        .unwrap();
+    let late = (&stream).read(&mut [0; 1]).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::WouldBlock);
+    assert!(stream.set_read_timeout(Some(Duration::ZERO)).is_err());
+    let nobody = at("192.0.2.200", 80);
+    let late = TcpStream::connect_timeout(&a.stack, &nobody, Duration::from_millis(50));
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::TimedOut);
+    thread::scope(|s| {
+        let reading = s.spawn(|| (&child).read(&mut [0; 1]).unwrap_err().raw_os_error());
+        let accepting = s.spawn(|| listener.accept().unwrap_err().raw_os_error());
+        thread::sleep(Duration::from_millis(20));
+        b.stack.shutdown();
+        assert_eq!(reading.join().unwrap(), Some(19));
+        assert_eq!(accepting.join().unwrap(), Some(19));
+    });
+}
