@@ -22,6 +22,8 @@ pub fn entries() -> Vec<Entry> {
     all.extend(crate::bits::CATALOG);
     all.extend(crate::cdc::CATALOG);
     all.extend(crate::checksum::CATALOG);
+    all.extend(crate::dma::CATALOG);
+    all.extend(crate::host::tlp64::CATALOG);
     all.extend(crate::memory::CATALOG);
     all.extend(crate::queue::CATALOG);
     all.extend(crate::stream::CATALOG);

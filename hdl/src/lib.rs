@@ -18,6 +18,7 @@ pub mod bits;
 pub mod catalog;
 pub mod cdc;
 pub mod checksum;
+pub mod dma;
 pub mod emit;
 pub mod host;
 pub mod lint;
