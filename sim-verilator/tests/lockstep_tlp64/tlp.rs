@@ -4,49 +4,49 @@ use longshore_hdl::stream::checker::Sample;
 
 /// Routing and order of a request: echoed by its completion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Id {
+pub(crate) struct Id {
     /// Requester id.
-    pub requester: u16,
+    pub(crate) requester: u16,
     /// Tag.
-    pub tag: u8,
+    pub(crate) tag: u8,
     /// Traffic class.
-    pub tc: u8,
+    pub(crate) tc: u8,
     /// Attributes 2 to 0.
-    pub attr: u8,
+    pub(crate) attr: u8,
 }
 
 /// A memory request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Memory {
-    pub id: Id,
+pub(crate) struct Memory {
+    pub(crate) id: Id,
     /// Address of the first DW.
-    pub addr: u64,
+    pub(crate) addr: u64,
     /// DWs, 1..=1,024.
-    pub dws: u16,
-    pub first_be: u8,
-    pub last_be: u8,
-    pub poisoned: bool,
+    pub(crate) dws: u16,
+    pub(crate) first_be: u8,
+    pub(crate) last_be: u8,
+    pub(crate) poisoned: bool,
 }
 
 /// A completion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Completion {
+pub(crate) struct Completion {
     /// Of the request.
-    pub id: Id,
-    pub completer: u16,
+    pub(crate) id: Id,
+    pub(crate) completer: u16,
     /// 0: SC, 1: UR, 2: CRS, 4: CA.
-    pub status: u8,
+    pub(crate) status: u8,
     /// 1..=4,096.
-    pub byte_count: u16,
-    pub lower_address: u8,
-    pub poisoned: bool,
+    pub(crate) byte_count: u16,
+    pub(crate) lower_address: u8,
+    pub(crate) poisoned: bool,
     /// Whole DWs in memory order; empty: Cpl.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 /// A TLP of a kind the root complex knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tlp {
+pub(crate) enum Tlp {
     /// MRd.
     Read(Memory),
     /// MWr, its data in memory order.
@@ -59,17 +59,28 @@ pub enum Tlp {
 
 impl Memory {
     /// The request for `len` bytes at `addr`, which must not be empty.
-    pub fn span(id: Id, addr: u64, len: usize) -> Self {
+    pub(crate) fn span(id: Id, addr: u64, len: usize) -> Self {
         let (lead, end) = (addr % 4, addr + len as u64);
         let dws = (end.div_ceil(4) - addr / 4) as u16;
         let first = 0xf_u8 << lead & 0xf;
         let last = 0xf_u8 >> ((4 - end % 4) % 4);
-        let (first_be, last_be) = if dws == 1 { (first & last, 0) } else { (first, last) };
-        Self { id, addr: addr - lead, dws, first_be, last_be, poisoned: false }
+        let (first_be, last_be) = if dws == 1 {
+            (first & last, 0)
+        } else {
+            (first, last)
+        };
+        Self {
+            id,
+            addr: addr - lead,
+            dws,
+            first_be,
+            last_be,
+            poisoned: false,
+        }
     }
 
     /// Whether byte `i` of the data is enabled.
-    pub fn enables(&self, i: usize) -> bool {
+    pub(crate) fn enables(&self, i: usize) -> bool {
         let be = match i / 4 {
             0 => self.first_be,
             n if n + 1 == usize::from(self.dws) => self.last_be,
@@ -79,22 +90,28 @@ impl Memory {
     }
 
     /// The bytes from the first to the last enabled one; empty if there are none.
-    pub fn bytes(&self) -> std::ops::Range<usize> {
+    pub(crate) fn bytes(&self) -> std::ops::Range<usize> {
         let all = 4 * usize::from(self.dws);
         let first = (0..all).find(|&i| self.enables(i));
         first.map_or(0..0, |first| {
-            first..(0..all).rfind(|&i| self.enables(i)).map_or(first, |last| last + 1)
+            first
+                ..(0..all)
+                    .rfind(|&i| self.enables(i))
+                    .map_or(first, |last| last + 1)
         })
     }
 
     /// Asserts the rules of 2.2.5 and 2.2.7 for byte enables and 4 KiB boundaries.
-    pub fn assert_rules(&self) {
+    pub(crate) fn assert_rules(&self) {
         let contiguous_up = [0xf, 0xe, 0xc, 0x8].contains(&self.first_be);
         let contiguous_down = [0xf, 7, 3, 1].contains(&self.last_be);
         if self.dws == 1 {
             assert_eq!(self.last_be, 0, "{self:x?}: last byte enables of one DW");
         } else {
-            assert!(contiguous_up && contiguous_down, "{self:x?}: byte enables with gaps");
+            assert!(
+                contiguous_up && contiguous_down,
+                "{self:x?}: byte enables with gaps"
+            );
         }
         let last = self.addr + 4 * u64::from(self.dws) - 1;
         assert_eq!(self.addr / 4096, last / 4096, "{self:x?} crosses 4 KiB");
@@ -117,7 +134,8 @@ fn dw0(id: Id, kind: u32, dws: usize, poisoned: bool) -> u32 {
 }
 
 fn words(data: &[u8]) -> impl Iterator<Item = u32> {
-    data.chunks(4).map(|c| c.iter().fold(0, |w, b| w << 8 | u32::from(*b)))
+    data.chunks(4)
+        .map(|c| c.iter().fold(0, |w, b| w << 8 | u32::from(*b)))
 }
 
 fn bytes(dws: &[u32]) -> Vec<u8> {
@@ -126,7 +144,7 @@ fn bytes(dws: &[u32]) -> Vec<u8> {
 
 impl Tlp {
     /// The TLP's DWs, the first byte on the link in bits 31:24.
-    pub fn dws(&self) -> Vec<u32> {
+    pub(crate) fn dws(&self) -> Vec<u32> {
         let memory = |m: &Memory, format: u32, data: &[u8]| {
             let high = (m.addr >> 32) as u32;
             let format = if high == 0 { format } else { format | FOUR_DW };
@@ -164,7 +182,7 @@ impl Tlp {
     }
 
     /// Parses a TLP. `None` if it is malformed: lengths that disagree, an address that should have had the other header.
-    pub fn parse(dws: &[u32]) -> Option<Self> {
+    pub(crate) fn parse(dws: &[u32]) -> Option<Self> {
         let (&first, &second) = (dws.first()?, dws.get(1)?);
         let length = match first & 0x3ff {
             0 => 1024,
@@ -185,9 +203,17 @@ impl Tlp {
         match first >> 24 & 0x9f {
             READ => {
                 let four_dw = first & FOUR_DW != 0;
-                let (high, low) = if four_dw { (*dws.get(2)?, *dws.get(3)?) } else { (0, *dws.get(2)?) };
+                let (high, low) = if four_dw {
+                    (*dws.get(2)?, *dws.get(3)?)
+                } else {
+                    (0, *dws.get(2)?)
+                };
                 let m = Memory {
-                    id: Id { requester: (second >> 16) as u16, tag: (second >> 8) as u8, ..order },
+                    id: Id {
+                        requester: (second >> 16) as u16,
+                        tag: (second >> 8) as u8,
+                        ..order
+                    },
                     addr: u64::from(high) << 32 | u64::from(low & !3),
                     dws: length,
                     first_be: second as u8 & 0xf,
@@ -196,12 +222,20 @@ impl Tlp {
                 };
                 let data = payload(3 + usize::from(four_dw))?;
                 // 2.2.4.1: below 4 GiB only the 3-DW header is allowed.
-                (four_dw == (high != 0)).then_some(if with_data { Self::Write(m, data) } else { Self::Read(m) })
+                (four_dw == (high != 0)).then_some(if with_data {
+                    Self::Write(m, data)
+                } else {
+                    Self::Read(m)
+                })
             }
             COMPLETION => {
                 let third = *dws.get(2)?;
                 Some(Self::Completion(Completion {
-                    id: Id { requester: (third >> 16) as u16, tag: (third >> 8) as u8, ..order },
+                    id: Id {
+                        requester: (third >> 16) as u16,
+                        tag: (third >> 8) as u8,
+                        ..order
+                    },
                     completer: (second >> 16) as u16,
                     status: (second >> 13 & 7) as u8,
                     byte_count: match second & 0xfff {
@@ -219,7 +253,7 @@ impl Tlp {
 }
 
 /// DWs as beats: DW n in lane n mod 2.
-pub fn beats(dws: &[u32]) -> Vec<Sample> {
+pub(crate) fn beats(dws: &[u32]) -> Vec<Sample> {
     let count = dws.len().div_ceil(2);
     let beat = |(i, pair): (usize, &[u32])| Sample {
         tdata: u64::from(pair[0]) | pair.get(1).map_or(0, |d| u64::from(*d) << 32),
@@ -233,13 +267,13 @@ pub fn beats(dws: &[u32]) -> Vec<Sample> {
 
 /// Beats back into DWs.
 #[derive(Clone, Debug, Default)]
-pub struct Assembler {
+pub(crate) struct Assembler {
     dws: Vec<u32>,
 }
 
 impl Assembler {
     /// Takes a beat that moves; gives the TLP's DWs with its last one.
-    pub fn push(&mut self, tdata: u64, tkeep: u8, tlast: bool) -> Option<Vec<u32>> {
+    pub(crate) fn push(&mut self, tdata: u64, tkeep: u8, tlast: bool) -> Option<Vec<u32>> {
         self.dws.push(tdata as u32);
         match tkeep {
             0xff => self.dws.push((tdata >> 32) as u32),

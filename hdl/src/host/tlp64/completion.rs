@@ -120,7 +120,9 @@ impl Logic for Completion {
         self.swap.a.next = self.s.tdata.val();
         self.stall.next =
             self.first_seen.q.val() & !self.second_seen.q.val() & self.spacing.q.val().any();
-        self.s.tready.next = !self.stall.val();
+        // Not by way of `stall`: Verilator would see `tready` depend on `tvalid`.
+        self.s.tready.next =
+            !(self.first_seen.q.val() & !self.second_seen.q.val() & self.spacing.q.val().any());
         self.accept.next = self.s.tvalid.val() & !self.stall.val();
         self.spacing.d.next = self.spacing.q.val() >> 1;
         self.valid1.d.next = false;

@@ -190,22 +190,22 @@ impl Logic for CompletionStore {
         self.row_now.next = self.row.q.val() + 1;
         self.missing_now.next = self.missing.q.val();
         self.got.next = 1.into();
-        if self.both2.q.val() {
+        if self.second2.q.val() {
+            self.row_now.next = self.place2.q.val().get_bits::<6>(3);
+            self.missing_now.next = bit_cast::<11, 10>(self.length2.q.val());
+            self.got.next = 0.into();
+        }
+        if self.both2.q.val() & self.second2.q.val() {
+            self.got.next = 1.into();
+        } else if self.both2.q.val() {
             self.got.next = 2.into();
         }
         self.one_fits.next = self.missing_now.val().any() & !self.missing_now.val().get_bit(10);
         self.two_fit.next =
             self.missing_now.val().get_bits::<9>(1).any() & !self.missing_now.val().get_bit(10);
-        self.lane0.next = self.one_fits.val();
+        self.lane0.next = self.one_fits.val() & !self.second2.q.val();
         self.lane1.next = self.two_fit.val() & self.both2.q.val();
         if self.second2.q.val() {
-            self.row_now.next = self.place2.q.val().get_bits::<6>(3);
-            self.missing_now.next = bit_cast::<11, 10>(self.length2.q.val());
-            self.got.next = 0.into();
-            if self.both2.q.val() {
-                self.got.next = 1.into();
-            }
-            self.lane0.next = false;
             self.lane1.next = self.one_fits.val() & self.both2.q.val();
         }
         if self.valid2.q.val() {

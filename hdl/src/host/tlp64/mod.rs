@@ -324,26 +324,4 @@ impl Logic for Tlp64 {
 crate::catalogue! {
     /// The PCIe adapter, with a read time-out short enough for tests.
     tlp64: Tlp64 = Tlp64::new(2_000);
-    /// Transaction splitter of the PCIe adapter.
-    tlp64_split: split::Split = split::Split::default();
-    /// MRd generator of the PCIe adapter.
-    tlp64_read_request: read_request::ReadRequest = read_request::ReadRequest::default();
-    /// Read tags of the PCIe adapter.
-    tlp64_slots: slots::Slots = slots::Slots::default();
-    /// Completion parser of the PCIe adapter.
-    tlp64_completion: completion::Completion = completion::Completion::default();
-    /// Reorder memory of the PCIe adapter.
-    tlp64_reorder: reorder::Reorder = reorder::Reorder::new(200);
-    /// MWr generator of the PCIe adapter.
-    tlp64_write: write::Write = write::Write::default();
-    /// TLP arbiter of the PCIe adapter.
-    tlp64_transmit: transmit::Transmit = transmit::Transmit::default();
-    /// Inbound router of the PCIe adapter.
-    tlp64_route: route::Route = route::Route::default();
-    /// Request parser of the PCIe adapter.
-    tlp64_target: target::Target = target::Target::default();
-    /// Register access of the PCIe adapter.
-    tlp64_access: access::Access = access::Access::default();
-    /// MSI-X of the PCIe adapter.
-    tlp64_msix: msix::Msix = msix::Msix::default();
 }

@@ -90,6 +90,8 @@ pub struct Target {
     addr: DFF<Bits<16>>,
     wdata: DFF<Bits<32>>,
     complete: DFF<Bit>,
+    serve_r: DFF<Bit>,
+    empty_r: DFF<Bit>,
     unsupported_r: DFF<Bit>,
     word: Signal<Local, Bit>,
     whole: Signal<Local, Bit>,
@@ -107,7 +109,7 @@ impl Logic for Target {
         dff_setup!(
             self, clock, attr, requester, tag, length, first_be, last_be, addr, wdata
         );
-        dff_setup!(self, clock, complete, unsupported_r);
+        dff_setup!(self, clock, complete, unsupported_r, serve_r, empty_r);
         self.fields.tdata.next = self.s.tdata.val();
         self.swap.a.next = self.s.tdata.val();
         self.s.tready.next = false;
@@ -188,9 +190,11 @@ impl Logic for Target {
                 }
             }
         }
-        self.req_write.next = self.with_data.q.val() & self.serve.val();
-        self.req_empty.next = self.empty.val();
-        self.req_unsupported.next = !(self.serve.val() | self.empty.val());
+        self.serve_r.d.next = self.serve.val();
+        self.empty_r.d.next = self.empty.val();
+        self.req_write.next = self.with_data.q.val() & self.serve_r.q.val();
+        self.req_empty.next = self.empty_r.q.val();
+        self.req_unsupported.next = !(self.serve_r.q.val() | self.empty_r.q.val());
         self.req_memory.next = self.memory.q.val();
         self.req_addr.next = self.addr.q.val();
         self.req_wdata.next = self.wdata.q.val();
