@@ -46,9 +46,10 @@ pub(crate) struct Core {
     reg_ready: bool,
     done: Option<u32>,
     irq: Option<u8>,
-    /// By vector: interrupts raised, less messages; and bytes taken before the first interrupt since the last message.
-    raised: [i64; 16],
-    waiting: [Option<u64>; 16],
+    /// By vector: bytes taken before each interrupt; messages that came; whether one is due.
+    raised: [Vec<u64>; 16],
+    sent: [usize; 16],
+    due: [bool; 16],
     masked: [bool; 16],
     /// Maskings by the number of the completion that makes them certain, and the vectors where it has come.
     masking: Vec<(u64, usize)>,
@@ -88,8 +89,9 @@ impl Core {
             reg_ready: false,
             done: None,
             irq: None,
-            raised: [0; 16],
-            waiting: [None; 16],
+            raised: Default::default(),
+            sent: [0; 16],
+            due: [false; 16],
             masked: [true; 16],
             masking: Vec::new(),
             silent: [false; 16],
@@ -263,8 +265,8 @@ impl Core {
             }
         }
         if let Some(vector) = self.irq.filter(|_| dut.irq.ready.val()) {
-            self.raised[usize::from(vector)] += 1;
-            self.waiting[usize::from(vector)].get_or_insert(self.taken);
+            self.raised[usize::from(vector)].push(self.taken);
+            self.due[usize::from(vector)] = true;
             self.irq = None;
         }
         if self.done.is_some() && self.access.take().is_some_and(|a| a.2.is_none()) {
@@ -354,13 +356,11 @@ impl Core {
                 .expect("a message to a vector");
             assert_eq!(data, self.data[vector], "message data");
             assert!(!self.silent[vector], "vector {vector} is masked");
-            self.raised[vector] -= 1;
-            assert!(
-                self.raised[vector] >= 0,
-                "more messages than interrupts of vector {vector}"
-            );
-            // A message on its way may be overtaken by the next interrupt, which then is the next message's.
-            let before = self.waiting[vector].take().unwrap_or(0);
+            // Interrupts may merge, so message n tells of interrupt n or a later one.
+            let before = self.raised[vector].get(self.sent[vector]).copied();
+            let before = before.expect("a message without an interrupt");
+            self.sent[vector] += 1;
+            self.due[vector] = false;
             assert!(rc.written >= before, "an interrupt passed a write");
         }
         if self.seen_answers < rc.answered {
@@ -387,7 +387,7 @@ impl Core {
             && self.burst.is_none()
             && self.irq.is_none()
             && self.access.is_none()
-            && unmasked.into_iter().all(|v| self.waiting[v].is_none())
+            && unmasked.into_iter().all(|v| !self.due[v])
     }
 
     /// At the end: memory and counters.

@@ -249,7 +249,7 @@ impl RootComplex {
         }
         let mut pieces = self.pieces(m.id, start, end, rng);
         let due = cycle + rng.random_range(1..=self.config.latency);
-        let mut due = |piece: Vec<u32>, rng: &mut ChaCha8Rng, late: u64| Piece {
+        let due = |piece: Vec<u32>, rng: &mut ChaCha8Rng, late: u64| Piece {
             due: due + late + rng.random_range(0..=self.config.latency / 8),
             dws: piece,
         };

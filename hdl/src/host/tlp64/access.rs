@@ -15,6 +15,15 @@ use nic_abi::block::{MSIX_PBA, MSIX_TABLE};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+const _: () = assert!(
+    MSIX_TABLE.base.is_multiple_of(256) && MSIX_TABLE.count * MSIX_TABLE.stride == 256,
+    "the MSI-X table is decoded as one block of 256 B"
+);
+const _: () = assert!(
+    MSIX_PBA.base.is_multiple_of(8) && MSIX_PBA.count * MSIX_PBA.stride == 8,
+    "the pending bits are decoded as one block of 8 B"
+);
+
 /// What the access is doing.
 #[derive(Copy, Clone, PartialEq, Debug, LogicState)]
 pub enum AccessState {
@@ -104,14 +113,6 @@ pub struct Access {
 
 impl Default for Access {
     fn default() -> Self {
-        assert!(
-            MSIX_TABLE.base % 256 == 0 && MSIX_TABLE.count * MSIX_TABLE.stride == 256,
-            "the MSI-X table is decoded as one block of 256 B"
-        );
-        assert!(
-            MSIX_PBA.base % 8 == 0 && MSIX_PBA.count * MSIX_PBA.stride == 8,
-            "the pending bits are decoded as one block of 8 B"
-        );
         Self {
             table_page: Constant::new(u64::from(MSIX_TABLE.base / 256).into()),
             pba_page: Constant::new(u64::from(MSIX_PBA.base / 8).into()),
