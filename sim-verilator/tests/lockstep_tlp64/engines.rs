@@ -125,7 +125,7 @@ impl Core {
         if rc.backlog() > 12 {
             return;
         }
-        if self.load.nonsense && rng.random_ratio(1, 60) {
+        if self.load.nonsense && rng.random_ratio(1, 20) {
             rc.host_nonsense(rng);
         }
         if self.load.registers && rng.random_ratio(1, 20) {
