@@ -155,7 +155,6 @@ impl File {
         let live = self.socket.pcb().lock();
         let failed = live.failure.is_some() || live.dropped;
         let connection = &live.connection;
-        let held = connection.written_offset() - connection.acked_offset();
         Readiness {
             readable: connection.available() > 0
                 || connection.is_peer_closed()
@@ -163,7 +162,7 @@ impl File {
                 || failed,
             writable: failed
                 || !connection.can_write()
-                || (!is_connecting(connection) && live.send.room(held) > 0),
+                || (!is_connecting(connection) && live.has_room()),
             closed: live.dropped || connection.state() == State::Closed,
         }
     }
@@ -232,15 +231,18 @@ pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usi
         return Attempt::Wait;
     }
     let offset = connection.written_offset();
-    let room = live.send.room(offset - connection.acked_offset());
-    let n = live.send.append(shared.nic.send_pool(), offset, buf, room);
-    if n == 0 {
-        if room > 0 {
-            shared.park_for_memory(live);
-        }
+    if !live.has_room() {
+        live.write_blocked = true;
         return Attempt::Wait;
     }
-    match connection.write(n as u64) {
+    live.write_blocked = false;
+    let room = live.send.room(live.held());
+    let n = live.send.append(shared.nic.send_pool(), offset, buf, room);
+    if n == 0 {
+        shared.park_for_memory(live);
+        return Attempt::Wait;
+    }
+    match live.connection.write(n as u64) {
         Ok(()) => Attempt::Done(Ok(n)),
         Err(_) => Attempt::Done(Err(io::ErrorKind::BrokenPipe.into())),
     }

@@ -85,7 +85,8 @@ impl Shared {
         if live.dropped {
             after.lingering = live.lingering.take();
         }
-        if live.dropped || !events.is_empty() {
+        let in_vain = events == Events::WRITABLE && live.write_blocked && !live.has_room();
+        if live.dropped || (!events.is_empty() && !in_vain) {
             pcb.wake();
             after.notify = live.notify.clone();
         }

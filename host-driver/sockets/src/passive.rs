@@ -185,6 +185,7 @@ impl Shared {
             send: SendBuffer::new(self.config.send_buffer),
             receive: ReceiveBuffer::new(config.receive_buffer as usize),
             dropped: false,
+            write_blocked: false,
             failure: None,
             read_shut: false,
             route: Route::default(),

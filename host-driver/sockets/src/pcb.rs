@@ -44,6 +44,8 @@ pub(crate) struct Live {
     pub(crate) receive: ReceiveBuffer,
     /// The connection is over: in no table, no timer armed. The socket can still be read.
     pub(crate) dropped: bool,
+    /// A writer found the send buffer full; it is told again when that is roomy.
+    pub(crate) write_blocked: bool,
     /// Why it ended, until somebody was told.
     pub(crate) failure: Option<Failure>,
     /// The program wants no more data.
@@ -67,6 +69,19 @@ pub(crate) struct Route {
     pub(crate) epoch: u64,
     /// `acked_offset` when the way was last asked for: if it moved, the peer is there.
     pub(crate) acked: u64,
+}
+
+impl Live {
+    /// Bytes written and not acknowledged.
+    pub(crate) fn held(&self) -> u64 {
+        self.connection.written_offset() - self.connection.acked_offset()
+    }
+
+    /// Whether a write would find room, once the effects of the last full buffer are over.
+    pub(crate) fn has_room(&self) -> bool {
+        let held = self.held();
+        self.send.room(held) > 0 && (!self.write_blocked || self.send.is_roomy(held))
+    }
 }
 
 impl Pcb {

@@ -42,6 +42,12 @@ impl SendBuffer {
         self.capacity.saturating_sub(held)
     }
 
+    /// Whether a third of the buffer is free: what a writer that found it full waits for (as Linux), so that it
+    /// hands over enough for a super-segment and is not woken by every ACK.
+    pub(crate) fn is_roomy(&self, held: u64) -> bool {
+        3 * self.room(held) >= self.capacity
+    }
+
     /// Stores up to `room` bytes of `data` at stream offset `offset`, behind what was stored before. Returns how
     /// many; fewer if `pool` runs dry.
     pub(crate) fn append(&mut self, pool: &Pool, offset: u64, data: &[u8], room: usize) -> usize {
