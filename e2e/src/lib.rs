@@ -1,6 +1,10 @@
 //! End-to-end tests and benches of Longshore.
 //!
 //! - [`rig`]: one NIC on the bench, driven by nic-abi alone
-#![deny(unsafe_code)]
+//! - [`world`]: whole systems in real or virtual time
+//! - [`job`]: the main job over them
+#![forbid(unsafe_code)]
 
+pub mod job;
 pub mod rig;
+pub mod world;

@@ -8,6 +8,9 @@ use super::ports::NicPorts;
 use crate::verilated::Verilated;
 use sim_wire::{Frame, Picos, Wire};
 
+/// Cycles between two looks at a wire to the outside world.
+const LOOK_INTERVAL: u64 = 64;
+
 /// Frames between the NIC and its wire.
 #[derive(Default)]
 pub(super) struct Mac {
@@ -17,6 +20,7 @@ pub(super) struct Mac {
     outgoing: Option<Frame>,
     /// A whole frame that waits for the line.
     waiting: Option<Frame>,
+    ticks: u64,
     violations: Vec<String>,
 }
 
@@ -48,7 +52,8 @@ impl Mac {
         {
             wire.transmit(now, frame);
         }
-        if self.incoming.is_none() {
+        self.ticks = self.ticks.wrapping_add(1);
+        if self.incoming.is_none() && self.may_receive(wire, now) {
             // A frame that was cut down to nothing never reaches a stream.
             let frame = wire.receive(now).filter(|frame| !frame.is_empty());
             self.incoming = frame.map(|frame| (frame, 0));
@@ -67,6 +72,13 @@ impl Mac {
         dut.set(ports.mac_clock, 1);
         dut.eval();
         received || sent || self.waiting.is_some()
+    }
+
+    /// A wire that knows of its frames is asked when one is due; one to the outside world every so often, because each
+    /// question is a system call.
+    fn may_receive(&self, wire: &impl Wire, now: Picos) -> bool {
+        wire.next_event().is_some_and(|at| at <= now)
+            || (wire.poll_fd().is_some() && self.ticks.is_multiple_of(LOOK_INTERVAL))
     }
 
     fn offer(&self, dut: &mut Verilated, ports: &NicPorts) {

@@ -131,6 +131,11 @@ impl<W: Wire> SimulatedNic<W> {
         all
     }
 
+    /// Lets the clocks run although nothing was due: frames came from outside the simulation.
+    pub fn wake(&mut self) {
+        self.quiet = 0;
+    }
+
     /// Writes a waveform from here on.
     ///
     /// # Errors

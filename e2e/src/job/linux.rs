@@ -1,0 +1,190 @@
+//! The main job with an unmodified curl in a namespace as the peer.
+
+use super::progress;
+use super::sample::Sample;
+use super::summary::{NicReport, Transfer};
+use crate::world::linux::{LinuxPeer, our_addresses};
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use longshore_http::{Listener, Server};
+use longshore_sockets::{TcpListener, TcpStream};
+use sha2::{Digest, Sha256};
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const PORT: u16 = 80;
+/// A transfer that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What the job gives.
+pub struct Outcome {
+    /// Download and upload.
+    pub transfers: [Transfer; 2],
+    /// Our NIC.
+    pub nic: NicReport,
+}
+
+/// Our listener as the HTTP server wants it; counts the bytes that programs have read.
+struct Sockets {
+    listener: TcpListener,
+    received: Arc<AtomicU64>,
+}
+
+impl Listener for Sockets {
+    type Stream = Counted;
+
+    fn next(&self) -> io::Result<(Counted, SocketAddr)> {
+        let (stream, peer) = self.listener.accept()?;
+        let received = Arc::clone(&self.received);
+        Ok((Counted { stream, received }, peer))
+    }
+}
+
+struct Counted {
+    stream: TcpStream,
+    received: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(buf)?;
+        self.received.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.stream.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Serves `sample` to curl and takes it back, over IPv4 or IPv6.
+///
+/// # Errors
+/// curl cannot be started or fails.
+pub fn run(peer: &LinuxPeer, sample: &Sample, scratch: &Path, ipv6: bool) -> Result<Outcome> {
+    let address = SocketAddr::new(our_addresses()[usize::from(ipv6)], PORT);
+    let listener = TcpListener::bind(&peer.host.stack, address).context("listening")?;
+    let server = Arc::new(Server::new(sample.folder()));
+    let serving = Arc::clone(&server);
+    let received = Arc::new(AtomicU64::new(0));
+    let sockets = Sockets {
+        listener,
+        received: Arc::clone(&received),
+    };
+    std::thread::Builder::new()
+        .name("http".into())
+        .spawn(move || serving.run(&sockets))?;
+    let since = peer.host.mmio();
+    let host = match address.ip() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+
+    let copy = scratch.join("download");
+    let bar = progress::bar("download", sample.len);
+    let start = Instant::now();
+    let mut command = peer.namespace.command("curl");
+    command.args([
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--globoff",
+        "--output",
+    ]);
+    command
+        .arg(&copy)
+        .arg(format!("http://{host}/{}", sample.name()?));
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting curl")?;
+    wait(child, &bar, || {
+        std::fs::metadata(&copy).map_or(0, |m| m.len())
+    })?;
+    let got: [u8; 32] = Sha256::digest(std::fs::read(&copy)?).into();
+    let down = Transfer {
+        what: "download by curl".into(),
+        bytes: sample.len,
+        equal: got == sample.sha256,
+        simulated: None,
+        wall: start.elapsed(),
+    };
+
+    let bar = progress::bar("upload", sample.len);
+    let start = Instant::now();
+    let mut command = peer.namespace.command("curl");
+    command.args([
+        "--silent",
+        "--show-error",
+        "--fail",
+        "--globoff",
+        "--upload-file",
+    ]);
+    command
+        .arg(&sample.path)
+        .arg(format!("http://{host}/upload"));
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("starting curl")?;
+    let before = received.load(Ordering::Relaxed);
+    wait(child, &bar, || received.load(Ordering::Relaxed) - before)?;
+    let up = Transfer {
+        what: "upload by curl".into(),
+        bytes: sample.len,
+        equal: server
+            .uploads()
+            .last()
+            .is_some_and(|u| u.sha256 == sample.sha256),
+        simulated: None,
+        wall: start.elapsed(),
+    };
+    Ok(Outcome {
+        transfers: [down, up],
+        nic: NicReport::of("nic0", &peer.host, since)?,
+    })
+}
+
+/// Waits for curl, with a bar that shows how far it is.
+fn wait(mut child: Child, bar: &ProgressBar, position: impl Fn() -> u64) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        bar.set_position(position());
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            bail!(
+                "curl did not end within {} s: it was stopped",
+                PATIENCE.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    if !status.success() {
+        bar.abandon();
+        let mut said = String::new();
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut said)?;
+        }
+        bail!("curl ended with {status}: {}", said.trim());
+    }
+    bar.set_position(bar.length().unwrap_or(0));
+    bar.finish();
+    Ok(())
+}
