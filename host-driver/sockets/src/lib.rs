@@ -37,6 +37,7 @@ mod passive;
 mod pcb;
 mod ready;
 mod receive_buffer;
+mod rescue;
 mod send_buffer;
 mod shared;
 mod socket;

@@ -6,7 +6,8 @@ use ip_core::{HeaderTemplate, MAX_HEADER_LEN};
 use longshore_device::Interrupt;
 use longshore_dma::{Chunk, Pool};
 use longshore_driver::{
-    Completed, DriverError, FRAME_AS_IT_IS, Piece, QueueConfig, QueuePair, Reception, Refusal,
+    Completed, DriverError, FRAME_AS_IT_IS, Health, Piece, QueueConfig, QueuePair, Reception,
+    Refusal,
 };
 use longshore_refs::holder::Own;
 use longshore_refs::sync::{Mutex, MutexGuard};
@@ -150,16 +151,16 @@ impl Nic {
         }
     }
 
-    /// Takes up to `budget` completions; how many there were.
+    /// Takes up to `budget` completions; how many there were, and how many requests are outstanding still.
     pub(crate) fn poll(
         &self,
         queue: usize,
         budget: usize,
         done: &mut Vec<Completed<()>>,
-    ) -> Result<usize, DriverError> {
+    ) -> Result<(usize, usize), DriverError> {
         match &mut self.rings[queue].lock().pair {
-            Some(pair) => pair.poll(budget, done),
-            None => Ok(0),
+            Some(pair) => Ok((pair.poll(budget, done)?, pair.outstanding())),
+            None => Ok((0, 0)),
         }
     }
 
@@ -177,16 +178,36 @@ impl Nic {
         }
     }
 
-    /// Gets a queue pair out of its quarantine.
+    /// Whether the NIC says that a queue pair works. Reads registers.
+    pub(crate) fn is_well(&self, queue: usize) -> bool {
+        match &self.rings[queue].lock().pair {
+            Some(pair) => matches!(pair.health(), Ok(Health::Up)),
+            None => true,
+        }
+    }
+
+    /// Starts all queue pairs over and sets the port up again; by a reset of the device if they do not stop.
+    /// What was posted comes back as aborted.
     pub(crate) fn recover(
         &self,
-        queue: usize,
+        config: &StackConfig,
         done: &mut Vec<Completed<()>>,
     ) -> Result<(), DriverError> {
-        match &mut self.rings[queue].lock().pair {
-            Some(pair) => pair.recover(done),
-            None => Ok(()),
+        if let Err(error) = self.start_over(done) {
+            tracing::warn!(%error, "queue pairs do not recover, resetting the device");
+            self.driver.reset()?;
+            self.start_over(done)?;
         }
+        self.set_port(config)
+    }
+
+    fn start_over(&self, done: &mut Vec<Completed<()>>) -> Result<(), DriverError> {
+        for rings in &self.rings {
+            if let Some(pair) = &mut rings.lock().pair {
+                pair.recover(done)?;
+            }
+        }
+        Ok(())
     }
 
     /// Asks for an interrupt at the next completion.

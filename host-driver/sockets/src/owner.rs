@@ -31,13 +31,16 @@ impl Shared {
     /// One round for a queue pair. True if more is there already.
     pub(crate) fn tend(&self, queue: usize, work: &mut Workspace) -> bool {
         let now = self.now();
-        let polled = self.nic.poll(queue, BATCH, &mut work.done);
-        let more = *polled.as_ref().unwrap_or(&0) >= BATCH;
-        let mut down = polled.is_err();
-        if let Err(error) = polled {
-            count(&self.counters.device_errors);
-            tracing::warn!(%error, queue, "polling failed");
-        }
+        let (completions, outstanding) = self
+            .nic
+            .poll(queue, BATCH, &mut work.done)
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, queue, "polling failed");
+                self.note_trouble(queue);
+                (0, 0)
+            });
+        let more = completions >= BATCH;
+        self.watch(now, queue, completions, outstanding);
         let mut touched = Touched::new();
         for completed in work.done.drain(..) {
             match completed {
@@ -54,19 +57,13 @@ impl Shared {
                 }
                 Completed::Sent { outcome, .. } => self.on_sent(outcome),
                 Completed::Quarantined { fault, index } => {
-                    count(&self.counters.device_errors);
                     tracing::error!(?fault, index, queue, "queue pair in quarantine");
-                    down = true;
+                    self.note_trouble(queue);
                 }
             }
         }
         self.nic.recycle(queue, &mut work.frames);
-        if down && !self.is_down() {
-            // What was posted comes back as aborted; TCP sends it again.
-            if let Err(error) = self.nic.recover(queue, &mut work.done) {
-                tracing::error!(%error, queue, "queue pair not recovered");
-            }
-        }
+        self.rescue(queue, &mut work.done);
         self.finish(now, touched);
         self.run_timers(queue, now);
         self.serve_parked(queue);

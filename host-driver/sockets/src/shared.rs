@@ -50,6 +50,10 @@ pub(crate) struct Queue {
     pub(crate) timers: Timers,
     /// Connections that wait for room in the submission ring or for send memory.
     pub(crate) parked: Mutex<Vec<Handle>>,
+    /// Something is wrong with the queue pair.
+    pub(crate) trouble: AtomicBool,
+    /// Since when requests are outstanding and none completes, in nanoseconds; 0 while some do.
+    pub(crate) quiet_since: AtomicU64,
     /// Until when the owner sleeps at most, in nanoseconds; 0 while it is awake.
     pub(crate) sleeps_until: AtomicU64,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,19 +11,18 @@ use ip_core::{ConfigError, Discard, DiscardCounters};
 use longshore_driver::{DriverError, QueueConfig};
 use longshore_refs::sync::Mutex;
 use longshore_refs::{Census, Slab, Tally};
-use tcp_core::{Events, IsnGenerator};
+use tcp_core::IsnGenerator;
 
 use crate::clock::Clock;
 use crate::config::StackConfig;
 use crate::counters::{Counters, StackCounters};
-use crate::failure::Failure;
 use crate::listener::{Listener, Listeners};
 use crate::neighbours::Neighbours;
 use crate::nic::Nic;
 use crate::owner::Workspace;
 use crate::pcb::Pcb;
 use crate::shared::{Queue, Shared};
-use crate::table::{Entry, Table};
+use crate::table::Table;
 
 /// Why a stack could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -219,35 +218,12 @@ impl Stack {
         self.shared.now()
     }
 
-    /// Ends everything: listeners close, connections are aborted (their programs are told ENODEV once), the NIC
-    /// gives back all memory, by a confirmed quiesce if it must. Cannot fail; a second call does nothing.
+    /// Ends everything: listeners close, connections are aborted (their programs are told ENODEV once), the queue
+    /// pairs are closed. Memory that the NIC does not give back then is freed when the driver goes, which cuts the
+    /// device off if it must. Cannot fail; a second call does nothing. The same happens by itself when the NIC is lost.
     pub fn shutdown(&self) {
         let shared = &self.shared;
-        if shared.down.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        for (address, handle) in shared.addresses.all() {
-            if let Some(listener) = shared.listeners.get(handle) {
-                shared.close_listener(&listener, handle, address);
-            }
-        }
-        for handle in shared.table.connections() {
-            if let Some(pcb) = shared.pcbs.get(handle) {
-                shared.update(&pcb, |live, _| {
-                    if !live.dropped {
-                        shared.fail(live, Failure::DeviceGone);
-                    }
-                    ((), Events::ERROR)
-                });
-            }
-        }
-        let rest = |entry: &Entry| !matches!(entry, Entry::Pcb(_));
-        for (tuple, entry) in shared.table.take_if(rest) {
-            shared.forget(&tuple, Some(entry));
-        }
-        for queue in 0..shared.queues.len() {
-            shared.nic.wake(queue);
-        }
+        shared.end();
         for owner in self.owners.lock().drain(..) {
             if owner.join().is_err() {
                 tracing::error!("an owner thread has panicked");

@@ -24,6 +24,7 @@ pub(crate) const B6: &str = "2001:db8::2";
 
 /// One end.
 pub(crate) struct Host {
+    pub(crate) device: Arc<InProcess<SimulatedNic>>,
     pub(crate) model: Arc<Mutex<SimulatedNic>>,
     pub(crate) stack: Stack,
 }
@@ -117,13 +118,17 @@ fn config(number: u8, v4: &str, v6: &str, seed: Seed) -> StackConfig {
 fn host(wire: Box<dyn Wire>, config: StackConfig, rings: QueueConfig, real: bool) -> Host {
     let model = Arc::new(Mutex::new(Model::new(Config::default(), wire)));
     let device = Arc::new(InProcess::new(Arc::clone(&model)).unwrap());
-    let nic = Nic::open(device).unwrap();
+    let nic = Nic::open(device.clone()).unwrap();
     let stack = if real {
         Stack::new(nic, config).unwrap()
     } else {
         Stack::stepped_with_rings(nic, config, rings).unwrap()
     };
-    Host { model, stack }
+    Host {
+        device,
+        model,
+        stack,
+    }
 }
 
 impl World {
