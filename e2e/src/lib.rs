@@ -3,8 +3,10 @@
 //! - [`rig`]: one NIC on the bench, driven by nic-abi alone
 //! - [`world`]: whole systems in real or virtual time
 //! - [`job`]: the main job over them
+//! - [`options`]: the simulator's knobs
 #![forbid(unsafe_code)]
 
 pub mod job;
+pub mod options;
 pub mod rig;
 pub mod world;

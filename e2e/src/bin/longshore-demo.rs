@@ -1,17 +1,12 @@
 //! The main job: a file goes down to curl and up again through sockets, driver, PCIe, gateware and Ethernet.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Parser;
-use longshore_e2e::job::summary::{NicReport, Transfer, goodput_limit};
-use longshore_e2e::job::{linux, pair, sample::Sample};
-use longshore_e2e::world::any_nic::{BoxedWire, NicKind};
-use longshore_e2e::world::linux::LinuxPeer;
-use longshore_e2e::world::pair::{Pair, PairConfig};
-use sim_wire::capture::{Capture, Epoch};
-use sim_wire::{LineConfig, Rate};
-use std::path::{Path, PathBuf};
+use longshore_e2e::job::{run, sample::Sample};
+use longshore_e2e::options::Setup;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 /// The main job of Longshore.
 #[derive(Parser)]
@@ -28,23 +23,14 @@ struct Args {
     /// Write an FST waveform of the first NIC (build with --features wave).
     #[arg(long)]
     wave: bool,
-    /// The executable model instead of the RTL: says nothing of the gateware.
-    #[arg(long)]
-    model: bool,
     /// Where the capture and the waveform go.
     #[arg(long, default_value = "target/demo")]
     out: PathBuf,
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("LONGSHORE_LOG")
-                .unwrap_or_else(|_| "warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    match run(&Args::parse()) {
+    longshore_e2e::options::log();
+    match demo(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -53,8 +39,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args) -> Result<()> {
-    let start = Instant::now();
+fn demo(args: &Args) -> Result<()> {
+    let started = Instant::now();
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make {}", args.out.display()))?;
     let scratch = tempfile::tempdir()?;
@@ -62,134 +48,30 @@ fn run(args: &Args) -> Result<()> {
         Some(path) => Sample::given(path)?,
         None => Sample::find(scratch.path())?,
     };
-    let kind = if args.model {
-        NicKind::model()
-    } else {
-        NicKind::rtl()
-    };
     println!("serving {} ({} bytes)", sample.about, sample.len);
-    let with_linux = !args.pair
+    let mut setup = Setup::reference()?;
+    let capture = args.out.join("demo.pcapng");
+    setup.capture = Some(capture.clone());
+    setup.wave = args.wave.then(|| args.out.join("demo.fst"));
+    let linux = !args.pair
         && match sim_wire::privileges::probe() {
             Ok(()) => true,
             Err(why) => {
-                println!(
-                    "no Linux peer: {why}\nfalling back to two NICs back to back in virtual time"
-                );
+                println!("no Linux peer: {why}");
                 false
             }
         };
-    let (transfers, nics) = if with_linux {
-        over_tap(args, &kind, &sample, scratch.path())?
+    let run = if linux {
+        println!("to an unmodified curl behind a TAP, through the NIC's RTL in Verilator");
+        run::with_curl(&setup, &sample, scratch.path(), args.ipv6, 1)?
     } else {
-        back_to_back(args, &kind, &sample)?
+        println!("between two NICs back to back in virtual time, their RTL in Verilator");
+        run::back_to_back(&setup, &sample, args.ipv6)?
     };
-    println!();
-    for transfer in &transfers {
-        println!("{transfer}");
+    run.print(started);
+    println!("capture: {} (Wireshark opens it)", capture.display());
+    if let Some(wave) = &setup.wave {
+        println!("waveform: {}", wave.display());
     }
-    println!();
-    for nic in &nics {
-        print!("{nic}");
-    }
-    report_speed(&transfers, &nics, start);
-    println!(
-        "capture: {} (Wireshark opens it)",
-        capture_path(&args.out).display()
-    );
-    if args.wave {
-        println!("waveform: {}", wave_path(&args.out).display());
-    }
-    if let Some(bad) = transfers.iter().find(|t| !t.equal) {
-        bail!("{}: the file did not arrive as it was sent", bad.what);
-    }
-    if let Some(bad) = nics.iter().find(|n| !n.violations().is_empty()) {
-        bail!(
-            "{} broke rules of its interfaces: a bug of the gateware",
-            bad.name
-        );
-    }
-    Ok(())
-}
-
-fn report_speed(transfers: &[Transfer], nics: &[NicReport], start: Instant) {
-    if transfers.iter().all(|t| t.simulated.is_some()) {
-        let limit = goodput_limit(10.0, 1_460, 54);
-        for t in transfers {
-            let gbps = t.gbps().unwrap_or(0.0);
-            println!(
-                "{}: {gbps:.3} Gb/s of simulated time, {:.1} % of the {limit:.3} Gb/s that a 10 Gb/s line with 1460 B segments carries",
-                t.what,
-                100.0 * gbps / limit
-            );
-        }
-    }
-    let wall: f64 = transfers.iter().map(|t| t.wall.as_secs_f64()).sum();
-    let cycles: u64 = nics.iter().map(NicReport::cycles).sum();
-    if cycles > 0 && wall > 0.0 {
-        println!(
-            "simulator: {:.0} core cycles a second over {} NIC(s)",
-            cycles as f64 / wall,
-            nics.len()
-        );
-    }
-    println!("wall time: {:.1} s", start.elapsed().as_secs_f64());
-}
-
-fn capture_path(out: &Path) -> PathBuf {
-    out.join("demo.pcapng")
-}
-
-fn wave_path(out: &Path) -> PathBuf {
-    out.join("demo.fst")
-}
-
-fn over_tap(
-    args: &Args,
-    kind: &NicKind,
-    sample: &Sample,
-    scratch: &Path,
-) -> Result<(Vec<Transfer>, Vec<NicReport>)> {
-    println!("a Linux kernel behind a TAP, the NIC's RTL in Verilator in between");
-    let capture = Capture::create(capture_path(&args.out), Epoch::Real(SystemTime::now()))?;
-    let line = LineConfig::default();
-    let peer = LinuxPeer::new(
-        kind,
-        line,
-        |wire| Ok(Box::new(capture.attach("nic0", line.rate, wire)) as BoxedWire),
-        |_| {},
-    )?;
-    if args.wave {
-        peer.host.nic.lock().trace(&wave_path(&args.out))?;
-    }
-    let outcome = linux::run(&peer, sample, scratch, args.ipv6)?;
-    drop(peer);
-    capture.finish()?;
-    Ok((outcome.transfers.into(), vec![outcome.nic]))
-}
-
-fn back_to_back(
-    args: &Args,
-    kind: &NicKind,
-    sample: &Sample,
-) -> Result<(Vec<Transfer>, Vec<NicReport>)> {
-    println!("two NICs back to back in virtual time");
-    let capture = Capture::create(capture_path(&args.out), Epoch::Virtual)?;
-    let attached = capture.clone();
-    let mut config = PairConfig::new(kind.clone());
-    // Both ends see the same frames: one is captured.
-    config.wrap = Box::new(move |name, wire| {
-        Ok(if name == "nic0" {
-            Box::new(attached.attach(name, Rate::GBPS_10, wire))
-        } else {
-            wire
-        })
-    });
-    config.adjust = |stack| stack.tcp.timestamps = false;
-    let world = Pair::new(config)?;
-    if args.wave {
-        world.hosts[0].nic.lock().trace(&wave_path(&args.out))?;
-    }
-    let outcome = pair::run(world, sample, args.ipv6)?;
-    capture.finish()?;
-    Ok((outcome.transfers.into(), outcome.nics.into()))
+    run.judge()
 }

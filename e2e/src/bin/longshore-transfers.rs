@@ -1,11 +1,10 @@
 //! Simulated transfers between two NICs as a table: the figures of docs/PERFORMANCE.md.
 
 use anyhow::Result;
-use longshore_e2e::job::bulk;
+use longshore_e2e::job::run;
 use longshore_e2e::job::summary::goodput_limit;
-use longshore_e2e::world::any_nic::NicKind;
+use longshore_e2e::options::Setup;
 use longshore_e2e::world::cost::HostCost;
-use longshore_e2e::world::pair::{Pair, PairConfig};
 use std::process::ExitCode;
 
 /// Bytes of each transfer.
@@ -35,17 +34,12 @@ fn run() -> Result<()> {
         "| transfer | Gb/s | of the limit | steady Gb/s | of the limit | bubbles per segment | doorbells per frame | TSO requests | segments |"
     );
     println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    let setup = Setup::reference()?;
     for (name, ipv6, mss, header) in [
         ("IPv4, MSS 1460", false, 1_460, 54),
         ("IPv6, MSS 1440", true, 1_440, 74),
     ] {
-        let mut config = PairConfig::new(NicKind::rtl());
-        config.adjust = |stack| {
-            stack.tcp.timestamps = false;
-            stack.send_buffer = 1 << 20;
-            stack.tcp.receive_buffer = 1 << 20;
-        };
-        let result = bulk::run(Pair::new(config)?, LEN, ipv6, 1)?;
+        let result = run::stream(&setup, LEN, ipv6)?;
         let limit = goodput_limit(10.0, mss, header);
         let gbps = result.transfer.gbps().unwrap_or(0.0);
         let sender = &result.nics[0];

@@ -2,13 +2,14 @@
 
 use super::progress;
 use super::sample::Sample;
-use super::summary::{NicReport, Transfer};
+use super::summary::Transfer;
 use crate::world::linux::{LinuxPeer, our_addresses};
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use longshore_http::{Listener, Server};
 use longshore_sockets::{TcpListener, TcpStream};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -20,14 +21,6 @@ use std::time::{Duration, Instant};
 const PORT: u16 = 80;
 /// A transfer that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// What the job gives.
-pub struct Outcome {
-    /// Download and upload.
-    pub transfers: [Transfer; 2],
-    /// Our NIC.
-    pub nic: NicReport,
-}
 
 /// Our listener as the HTTP server wants it; counts the bytes that programs have read.
 struct Sockets {
@@ -68,94 +61,93 @@ impl Write for Counted {
     }
 }
 
-/// Serves `sample` to curl and takes it back, over IPv4 or IPv6.
+/// Serves `sample` to curl and takes it back, over IPv4 or IPv6, `repeat` times.
 ///
 /// # Errors
 /// curl cannot be started or fails.
-pub fn run(peer: &LinuxPeer, sample: &Sample, scratch: &Path, ipv6: bool) -> Result<Outcome> {
+pub fn run(
+    peer: &LinuxPeer,
+    sample: &Sample,
+    scratch: &Path,
+    ipv6: bool,
+    repeat: u32,
+) -> Result<Vec<Transfer>> {
     let address = SocketAddr::new(our_addresses()[usize::from(ipv6)], PORT);
     let listener = TcpListener::bind(&peer.host.stack, address).context("listening")?;
     let server = Arc::new(Server::new(sample.folder()));
-    let serving = Arc::clone(&server);
     let received = Arc::new(AtomicU64::new(0));
     let sockets = Sockets {
         listener,
         received: Arc::clone(&received),
     };
+    let serving = Arc::clone(&server);
     std::thread::Builder::new()
         .name("http".into())
         .spawn(move || serving.run(&sockets))?;
-    let since = peer.host.mmio();
     let host = match address.ip() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => format!("[{v6}]"),
     };
+    let mut transfers = Vec::new();
+    for _ in 0..repeat {
+        let copy = scratch.join("download");
+        let start = Instant::now();
+        let url = format!("http://{host}/{}", sample.name()?);
+        let arguments = [OsStr::new("--output"), copy.as_os_str(), OsStr::new(&url)];
+        let bar = progress::bar("download", sample.len);
+        curl(peer, &arguments, &bar, || {
+            std::fs::metadata(&copy).map_or(0, |m| m.len())
+        })?;
+        let got: [u8; 32] = Sha256::digest(std::fs::read(&copy)?).into();
+        std::fs::remove_file(&copy)?;
+        transfers.push(Transfer {
+            what: "download by curl".into(),
+            bytes: sample.len,
+            equal: got == sample.sha256,
+            simulated: None,
+            wall: start.elapsed(),
+        });
 
-    let copy = scratch.join("download");
-    let bar = progress::bar("download", sample.len);
-    let start = Instant::now();
+        let start = Instant::now();
+        let url = format!("http://{host}/upload");
+        let arguments = [
+            OsStr::new("--upload-file"),
+            sample.path.as_os_str(),
+            OsStr::new(&url),
+        ];
+        let before = received.load(Ordering::Relaxed);
+        let bar = progress::bar("upload", sample.len);
+        curl(peer, &arguments, &bar, || {
+            received.load(Ordering::Relaxed) - before
+        })?;
+        let newest = server.uploads().pop();
+        transfers.push(Transfer {
+            what: "upload by curl".into(),
+            bytes: sample.len,
+            equal: newest.is_some_and(|u| u.sha256 == sample.sha256),
+            simulated: None,
+            wall: start.elapsed(),
+        });
+    }
+    Ok(transfers)
+}
+
+/// Runs curl in the namespace, with a bar.
+fn curl(
+    peer: &LinuxPeer,
+    arguments: &[&OsStr],
+    bar: &ProgressBar,
+    position: impl Fn() -> u64,
+) -> Result<()> {
     let mut command = peer.namespace.command("curl");
-    command.args([
-        "--silent",
-        "--show-error",
-        "--fail",
-        "--globoff",
-        "--output",
-    ]);
-    command
-        .arg(&copy)
-        .arg(format!("http://{host}/{}", sample.name()?));
+    command.args(["--silent", "--show-error", "--fail", "--globoff"]);
     let child = command
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .context("starting curl")?;
-    wait(child, &bar, || {
-        std::fs::metadata(&copy).map_or(0, |m| m.len())
-    })?;
-    let got: [u8; 32] = Sha256::digest(std::fs::read(&copy)?).into();
-    let down = Transfer {
-        what: "download by curl".into(),
-        bytes: sample.len,
-        equal: got == sample.sha256,
-        simulated: None,
-        wall: start.elapsed(),
-    };
-
-    let bar = progress::bar("upload", sample.len);
-    let start = Instant::now();
-    let mut command = peer.namespace.command("curl");
-    command.args([
-        "--silent",
-        "--show-error",
-        "--fail",
-        "--globoff",
-        "--upload-file",
-    ]);
-    command
-        .arg(&sample.path)
-        .arg(format!("http://{host}/upload"));
-    let child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("starting curl")?;
-    let before = received.load(Ordering::Relaxed);
-    wait(child, &bar, || received.load(Ordering::Relaxed) - before)?;
-    let up = Transfer {
-        what: "upload by curl".into(),
-        bytes: sample.len,
-        equal: server
-            .uploads()
-            .last()
-            .is_some_and(|u| u.sha256 == sample.sha256),
-        simulated: None,
-        wall: start.elapsed(),
-    };
-    Ok(Outcome {
-        transfers: [down, up],
-        nic: NicReport::of("nic0", &peer.host, since)?,
-    })
+    wait(child, bar, position)
 }
 
 /// Waits for curl, with a bar that shows how far it is.

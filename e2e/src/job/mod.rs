@@ -4,13 +4,15 @@
 //! - [`linux`]: over a TAP to an unmodified curl
 //! - [`pair`]: between two NICs in virtual time
 //! - [`bulk`]: a plain stream between two NICs, for figures
-//! - [`summary`]: one page on what happened
+//! - [`run`]: any of these, from the knobs to the [`page`] that ends it
 
 pub mod bulk;
 pub mod client;
 pub mod linux;
+pub mod page;
 pub mod pair;
 pub mod progress;
+pub mod run;
 pub mod sample;
 pub mod stepping;
 pub mod summary;
