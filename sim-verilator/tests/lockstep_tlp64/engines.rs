@@ -333,7 +333,15 @@ impl Core {
             };
         }
         assert_eq!(at, end, "reads on the bus are longer than the request");
-        assert_eq!(read.err, failed, "err of {:#x}+{}", read.addr, read.len);
+        assert_eq!(
+            read.err,
+            failed,
+            "err of {:#x}+{}; the root complex counts {:?}, the adapter {:?}",
+            read.addr,
+            read.len,
+            rc.counts,
+            &self.stat[24..31]
+        );
         if failed {
             self.bad += 1;
         } else {

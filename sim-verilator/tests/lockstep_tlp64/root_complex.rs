@@ -209,8 +209,24 @@ impl RootComplex {
     fn choose(&mut self, cycle: u64, rng: &mut ChaCha8Rng) -> Option<Vec<u32>> {
         let due = |q: &VecDeque<Piece>| q.front().is_some_and(|p| p.due <= cycle);
         let tags: Vec<usize> = (0..256).filter(|t| due(&self.completions[*t])).collect();
-        let request = !self.requests.is_empty() && rng.random_bool(0.5);
-        if let Some(tag) = tags.choose(rng).filter(|_| !request) {
+        if !self.requests.is_empty() && rng.random_ratio(1, 3) {
+            return self.requests.pop_front();
+        }
+        // Order across tags is random, but none is starved into the device's time-out.
+        let age = |t: &usize| {
+            self.completions[*t]
+                .front()
+                .map_or(0, |p| cycle.saturating_sub(p.due))
+        };
+        let oldest = tags
+            .iter()
+            .copied()
+            .max_by_key(age)
+            .filter(|t| age(t) > self.config.timeout / 8);
+        if let Some(tag) = oldest {
+            return self.completions[tag].pop_front().map(|p| p.dws);
+        }
+        if let Some(tag) = tags.choose(rng) {
             return self.completions[*tag].pop_front().map(|p| p.dws);
         }
         if due(&self.strays) {
