@@ -46,6 +46,7 @@ mod stream;
 mod table;
 mod timers;
 mod tuple;
+mod way;
 
 pub use accept::TcpListener;
 pub use config::StackConfig;

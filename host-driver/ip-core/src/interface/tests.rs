@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
+use etherparse::Icmpv6Type;
+
 use super::*;
 use crate::icmp::IcmpErrorKind;
-use crate::parse::{Verdicts, parse};
+use crate::parse::{IpPacket, Verdicts, parse};
 use crate::template::Path;
 
 const A: MacAddr = MacAddr([2, 0, 0, 0, 0, 0xa]);

@@ -1,0 +1,124 @@
+//! Posting on a queue pair.
+
+use ip_core::{HeaderTemplate, MAX_HEADER_LEN};
+use longshore_dma::Chunk;
+use longshore_driver::{FRAME_AS_IT_IS, Piece, Refusal};
+use longshore_refs::holder::Own;
+use longshore_refs::sync::MutexGuard;
+use nic_abi::tx::{L4Checksum, Tso, TxContext};
+
+use super::{DESCRIPTORS, Nic, Rings};
+
+/// The right to post on a queue pair.
+pub(crate) struct TxGuard<'a> {
+    pub(super) nic: &'a Nic,
+    pub(super) rings: MutexGuard<'a, Rings>,
+}
+
+impl TxGuard<'_> {
+    /// Whether the largest request fits.
+    pub(crate) fn has_room(&self) -> bool {
+        let rings = &*self.rings;
+        rings.headers.taken() < rings.headers.capacity()
+            && rings
+                .pair
+                .as_ref()
+                .is_some_and(|pair| !pair.is_down() && pair.room() >= DESCRIPTORS)
+    }
+
+    /// Posts a TCP segment, or with `mss` a super-segment. The NIC sees it at the next commit.
+    pub(crate) fn post_tcp(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+        mss: Option<u16>,
+    ) -> Result<(), Refusal> {
+        if !self.nic.checksum {
+            return self.post_summed(header, payload);
+        }
+        let context = TxContext {
+            l3_offset: header.l3_offset(),
+            l4_offset: header.l4_offset(),
+            header_len: header.len_u8(),
+            ipv6: header.is_ipv6(),
+            l3_checksum: !header.is_ipv6(),
+            l4_checksum: L4Checksum::Tcp,
+            tso: mss.map(|mss| Tso {
+                mss,
+                ip_id_fixed: false,
+                cwr_all: false,
+            }),
+            ..FRAME_AS_IT_IS
+        };
+        let chunk = self.rings.headers.take().ok_or(Refusal::Full)?;
+        self.push(&chunk, header.bytes())?;
+        self.rings.pieces.extend(payload);
+        self.post(context)
+    }
+
+    /// Posts a whole frame as it is.
+    pub(crate) fn post_frame(&mut self, frame: &[u8]) -> Result<(), Refusal> {
+        let pool = if frame.len() <= MAX_HEADER_LEN {
+            &self.rings.headers
+        } else {
+            &self.nic.send
+        };
+        let chunk = pool.take().ok_or(Refusal::Full)?;
+        self.push(&chunk, frame)?;
+        self.post(FRAME_AS_IT_IS)
+    }
+
+    /// A segment with its checksums computed here: for a NIC that computes none.
+    fn post_summed(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+    ) -> Result<(), Refusal> {
+        let mut bytes = Vec::new();
+        for piece in payload {
+            let start = bytes.len();
+            bytes.resize(start + piece.len as usize, 0);
+            piece
+                .chunk
+                .read(piece.offset as usize, &mut bytes[start..])
+                .map_err(|_| Refusal::Invalid("a piece beyond its chunk"))?;
+        }
+        self.post_frame(&header.clone().into_frame(&bytes))
+    }
+
+    fn push(&mut self, chunk: &Chunk<Own>, bytes: &[u8]) -> Result<(), Refusal> {
+        chunk
+            .write(0, bytes)
+            .map_err(|_| Refusal::Invalid("longer than a chunk"))?;
+        // Within a chunk.
+        #[expect(clippy::cast_possible_truncation)]
+        let len = bytes.len() as u32;
+        self.rings.pieces.push(Piece {
+            chunk: chunk.duplicate(),
+            offset: 0,
+            len,
+        });
+        Ok(())
+    }
+
+    fn post(&mut self, context: TxContext) -> Result<(), Refusal> {
+        let rings = &mut *self.rings;
+        let posted = match &mut rings.pair {
+            Some(pair) => pair
+                .post(context, &mut rings.pieces, ())
+                .map_err(|error| error.refusal),
+            None => Err(Refusal::Down),
+        };
+        rings.pieces.clear();
+        posted
+    }
+
+    /// Shows the NIC what was posted: one doorbell.
+    pub(crate) fn commit(&mut self) {
+        if let Some(pair) = &mut self.rings.pair
+            && let Err(error) = pair.ring()
+        {
+            tracing::warn!(%error, "doorbell failed");
+        }
+    }
+}
