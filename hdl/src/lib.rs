@@ -26,3 +26,4 @@ pub mod memory;
 pub mod queue;
 pub mod stream;
 pub mod witness;
+pub mod tx;
