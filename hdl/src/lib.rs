@@ -25,5 +25,5 @@ pub mod lint;
 pub mod memory;
 pub mod queue;
 pub mod stream;
-pub mod witness;
 pub mod tx;
+pub mod witness;

@@ -130,7 +130,7 @@ pub struct SegmentMeta {
     /// Send 0 as 0xFFFF.
     pub udp: Bit,
     /// The request's last segment.
-    pub end: Bit,
+    pub closing: Bit,
     /// No segment: the request ended before its last one.
     pub none: Bit,
 }

@@ -23,7 +23,7 @@ struct Leaving {
     tdata: Bits<64>,
     count: Bits<4>,
     last: Bit,
-    end: Bit,
+    closing: Bit,
     none: Bit,
 }
 
@@ -256,7 +256,7 @@ impl<const A: usize> Logic for SegmentRing<A> {
             self.asked.d.next.count = self.metas.out_data.val().count;
         }
         self.asked.d.next.last = self.last.val();
-        self.asked.d.next.end = self.metas.out_data.val().end;
+        self.asked.d.next.closing = self.metas.out_data.val().closing;
         self.asked.d.next.none = self.drop.val();
         self.asked_valid.d.next = self.read.val() | self.drop.val();
         self.fetched.d.next = self.asked.q.val();
@@ -282,7 +282,7 @@ impl<const A: usize> Logic for SegmentRing<A> {
             self.wide[0].val() | self.wide[1].val() | self.wide[2].val() | self.wide[3].val();
         self.leaving.in_data.next.count = self.fetched.q.val().count;
         self.leaving.in_data.next.last = self.fetched.q.val().last;
-        self.leaving.in_data.next.end = self.fetched.q.val().end;
+        self.leaving.in_data.next.closing = self.fetched.q.val().closing;
         self.leaving.in_data.next.none = self.fetched.q.val().none;
         self.leaving.in_valid.next = self.fetched_valid.q.val();
         // The wire.
@@ -304,7 +304,7 @@ impl<const A: usize> Logic for SegmentRing<A> {
             self.in_request.d.next = true;
             if self.leaving.out_data.val().last {
                 self.sent.d.next = 0.into();
-                self.in_request.d.next = !self.leaving.out_data.val().end;
+                self.in_request.d.next = !self.leaving.out_data.val().closing;
             }
         }
         if self.leaving.out_valid.val() & self.leaving.out_data.val().none {

@@ -133,7 +133,7 @@ pub struct Segmenter<const A: usize> {
     pseudo_len: Signal<Local, Bits<16>>,
     todo_now: Signal<Local, Bits<17>>,
     // Second and third stage.
-    template: Bram<Bits<64>, 5>,
+    header: Bram<Bits<64>, 5>,
     raw: DFF<Raw>,
     raw_valid: DFF<Bit>,
     raw_addr: DFF<Bits<A>>,
@@ -239,7 +239,7 @@ impl<const A: usize> Default for Segmenter<A> {
             mss_wide: Default::default(),
             pseudo_len: Default::default(),
             todo_now: Default::default(),
-            template: Bram::new(Output::Direct),
+            header: Bram::new(Output::Direct),
             raw: Default::default(),
             raw_valid: Default::default(),
             raw_addr: Default::default(),
@@ -302,7 +302,7 @@ impl<const A: usize> Logic for Segmenter<A> {
             take_l3,
             take_l4
         );
-        clock!(self, clock, template, positions, patch, sum_l3, sum_l4);
+        clock!(self, clock, header, positions, patch, sum_l3, sum_l4);
         // Lengths of the segment at hand, one after the other: known when its third beat is patched.
         self.mss_wide.next = bit_cast::<17, 16>(self.current.q.val().mss);
         self.only_one.next = !self.current.q.val().tso | (self.todo.q.val() <= self.mss_wide.val());
@@ -371,7 +371,7 @@ impl<const A: usize> Logic for Segmenter<A> {
         self.meta.next.l3 = self.positions.l3.val();
         self.meta.next.l4 = self.positions.l4.val();
         self.meta.next.udp = self.current.q.val().udp;
-        self.meta.next.end = self.closing.q.val();
+        self.meta.next.closing = self.closing.q.val();
         self.meta.next.none = self.stop.val();
         self.meta_valid.next = self.whole.val() | self.stop.val();
         self.outcome.next.queue = self.current.q.val().queue;
@@ -448,10 +448,10 @@ impl<const A: usize> Logic for Segmenter<A> {
             self.fault_index.d.next = self.current.q.val().index;
         }
         // First stage to second.
-        self.template.raddr.next = self.beat.q.val().get_bits::<5>(0);
-        self.template.waddr.next = self.beat.q.val().get_bits::<5>(0);
-        self.template.wdata.next = self.chunk.val().data;
-        self.template.wen.next = self.step.val() & self.first.q.val() & (self.beat.q.val() < 32);
+        self.header.raddr.next = self.beat.q.val().get_bits::<5>(0);
+        self.header.waddr.next = self.beat.q.val().get_bits::<5>(0);
+        self.header.wdata.next = self.chunk.val().data;
+        self.header.wen.next = self.step.val() & self.first.q.val() & (self.beat.q.val() < 32);
         self.positions.request.next = self.current.q.val();
         self.positions.beat.next = self.beat.q.val();
         self.raw_valid.d.next = self.step.val();
@@ -473,7 +473,7 @@ impl<const A: usize> Logic for Segmenter<A> {
         // Second stage to third: merge and patch.
         self.template_mask.take.next = self.raw.q.val().from_template;
         self.patch.tdata.next =
-            self.raw.q.val().data | (self.template.rdata.val() & self.template_mask.mask.val());
+            self.raw.q.val().data | (self.header.rdata.val() & self.template_mask.mask.val());
         self.patch.valid.next = self.raw_valid.q.val();
         self.patch.first_beat.next = self.raw.q.val().first_beat;
         self.patch.first_segment.next = self.raw.q.val().first_segment;
