@@ -23,7 +23,12 @@ fn good_requests_become_the_frames_of_the_reference() {
         let mut host = Host::new(Pace::default, rng.random_range(1..300));
         let mut dut = Fast::new("tx");
         for _ in 0..30 {
-            traffic::good(&mut rng, &mut host, if round % 8 == 0 { 65_536 } else { 6_000 }, LIMIT as usize);
+            traffic::good(
+                &mut rng,
+                &mut host,
+                if round % 8 == 0 { 65_536 } else { 6_000 },
+                LIMIT as usize,
+            );
         }
         dut.finish(&mut host, &mut rng);
         let verdict = judge(&host, LIMIT, READ);
@@ -71,7 +76,10 @@ fn a_bad_descriptor_quarantines_its_queue_and_no_other() {
         dut.finish(&mut host, &mut rng);
         let verdict = judge(&host, LIMIT, READ);
         faulted += verdict.faulted;
-        assert_eq!(host.waiting() == 0, verdict.faulted == 0 || host.run == 0b11);
+        assert_eq!(
+            host.waiting() == 0,
+            verdict.faulted == 0 || host.run == 0b11
+        );
     }
     assert!(faulted > 3, "{faulted}");
 }

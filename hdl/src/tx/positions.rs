@@ -2,7 +2,8 @@
 //!
 //! Contract: `request` is held while its beats pass; `beat` is the number of the beat in its frame (saturated at 63). The masks, one bit for each of the beat's
 //! four words, come one cycle later. The positions follow `request` with one cycle of delay: the first beat is tested against
-//! those of the request before, which is harmless, as nothing that a request asks for lies before byte 14.
+//! those of the request before, which is harmless: nothing that a good request asks for lies before byte 14, and one that was refused
+//! (`status` not 0) asks for nothing.
 //!
 //! | mask | words |
 //! |---|---|
@@ -53,6 +54,7 @@ pub struct Positions {
     pub l3: Signal<Out, Bit>,
     /// A layer-4 checksum is to be inserted.
     pub l4: Signal<Out, Bit>,
+    good: Signal<Local, Bit>,
     l3_offset: Signal<Local, Bits<8>>,
     l4_offset: Signal<Local, Bits<8>>,
     mss: Signal<Local, Bits<16>>,
@@ -157,12 +159,14 @@ impl Logic for Positions {
         self.at_seq_high.d.next = self.l4_start.val() + 2;
         self.at_seq_low.d.next = self.l4_start.val() + 3;
         self.at_flags.d.next = self.l4_start.val() + 6;
-        self.want_l3.d.next =
-            self.request.val().l3_csum | (self.request.val().tso & !self.request.val().ipv6);
-        self.want_l4.d.next = self.request.val().l4_csum | self.request.val().tso;
-        self.want_partial.d.next = self.request.val().partial_csum;
-        self.want_patch.d.next = self.request.val().tso;
-        self.want_id.d.next = self.request.val().tso & !self.request.val().ipv6;
+        self.good.next = self.request.val().status == 0;
+        self.want_l3.d.next = self.good.val()
+            & (self.request.val().l3_csum | (self.request.val().tso & !self.request.val().ipv6));
+        self.want_l4.d.next =
+            self.good.val() & (self.request.val().l4_csum | self.request.val().tso);
+        self.want_partial.d.next = self.good.val() & self.request.val().partial_csum;
+        self.want_patch.d.next = self.good.val() & self.request.val().tso;
+        self.want_id.d.next = self.good.val() & self.request.val().tso & !self.request.val().ipv6;
         self.l3_word.next = self.at_l3_csum.q.val();
         self.l4_word.next = self.at_l4_csum.q.val();
         self.l3.next = self.want_l3.q.val();

@@ -53,7 +53,11 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
     let mut quarantined = [false; 8];
     for &number in &host.order {
         let request = &host.requests[number];
-        let about = format!("request {number}: {:?} in {:?}", request.context, request.buffers);
+        let about = format!(
+            "request {number}: {:?} in {:?}",
+            TxContext::decode(request.descriptors[0]),
+            request.buffers
+        );
         let head = request.descriptors[0];
         let bad = |d: &u128| {
             tx::TYPE.get(*d) != tx::TYPE_BUFFER
@@ -66,7 +70,11 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
             request.descriptors[1..].iter().position(bad).map(|i| i + 1)
         };
         if let (Some(i), false) = (first_bad, quarantined[request.queue]) {
-            let kind = if i == 0 { tx::TYPE_CONTEXT } else { tx::TYPE_BUFFER };
+            let kind = if i == 0 {
+                tx::TYPE_CONTEXT
+            } else {
+                tx::TYPE_BUFFER
+            };
             let cause = if tx::TYPE.get(request.descriptors[i]) == kind {
                 QueueFault::BadLength
             } else {
@@ -115,7 +123,10 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
         }) = next
             && *head == request.index.wrapping_add(request.descriptors.len() as u16)
         {
-            assert!(host.run >> request.queue & 1 == 0, "cancelled though running: {about}");
+            assert!(
+                host.run >> request.queue & 1 == 0,
+                "cancelled though running: {about}"
+            );
             assert!(*n as usize <= segments, "{about}");
             (status, segments) = (Status::Cancelled, *n as usize);
         }
@@ -126,7 +137,11 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
                 segments: segments as u32,
                 status,
             };
-            assert_eq!(completions[request.queue].pop_front(), Some(&expected), "{about}");
+            assert_eq!(
+                completions[request.queue].pop_front(),
+                Some(&expected),
+                "{about}"
+            );
         }
         match status {
             Status::Ok => verdict.sent += 1,
@@ -144,7 +159,9 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
             _ => verdict.rejected += 1,
         }
         for (k, expected) in all[..segments].iter().enumerate() {
-            let frame = frames.pop_front().unwrap_or_else(|| panic!("segment {k} is missing; {about}"));
+            let frame = frames
+                .pop_front()
+                .unwrap_or_else(|| panic!("segment {k} is missing; {about}"));
             assert!(
                 frame == expected,
                 "segment {k} of {about}\n is {}\nnot {}",
@@ -154,8 +171,15 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
         }
         verdict.segments += segments as u64;
     }
-    assert!(frames.is_empty(), "{} frames that nobody asked for", frames.len());
-    assert!(completions.iter().all(VecDeque::is_empty), "completions of nothing");
+    assert!(
+        frames.is_empty(),
+        "{} frames that nobody asked for",
+        frames.len()
+    );
+    assert!(
+        completions.iter().all(VecDeque::is_empty),
+        "completions of nothing"
+    );
     assert!(faults.is_empty(), "faults of nothing: {faults:?}");
     let stat = |s: Stat| host.stats[s as usize];
     assert_eq!(stat(Stat::TxSent), verdict.sent);
@@ -168,6 +192,9 @@ pub(crate) fn judge(host: &Host, limit: u32, read_bytes: u64) -> Verdict {
     );
     assert_eq!(stat(Stat::TxSegments), verdict.segments);
     assert_eq!(stat(Stat::TxFrames), verdict.segments);
-    assert_eq!(host.bytes, host.frames.iter().map(|f| f.len() as u64).sum::<u64>());
+    assert_eq!(
+        host.bytes,
+        host.frames.iter().map(|f| f.len() as u64).sum::<u64>()
+    );
     verdict
 }

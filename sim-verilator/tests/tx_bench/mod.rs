@@ -1,4 +1,5 @@
 //! A test bench for the transmit datapath: host, traffic, golden reference, judge, and the pins of both simulators.
+#![allow(dead_code, reason = "every test binary uses its own part of the bench")]
 
 pub(crate) mod golden;
 pub(crate) mod host;
