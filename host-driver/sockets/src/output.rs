@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ip_core::IpNumber;
 use longshore_refs::{Handle, holder};
-use tcp_core::{Connection, Events, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
+use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
 
 use crate::counters::count;
 use crate::failure::Failure;
@@ -152,6 +152,9 @@ impl Shared {
         #[expect(clippy::cast_possible_truncation)]
         let segments = transmit.segment_count() as u16;
         live.identification = live.identification.wrapping_add(segments);
+        if transmit.flags.contains(Flags::SYN) {
+            live.syn = Some(transmit.seq);
+        }
         count(&self.counters.transmits);
         let mss = (payload > usize::from(transmit.mss)).then_some(transmit.mss);
         if mss.is_some() {

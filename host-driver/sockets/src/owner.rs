@@ -277,7 +277,10 @@ impl Shared {
         };
         self.update(&pcb, |live, _| {
             let connection = &live.connection;
-            let in_flight = error.quoted.sequence.is_some();
+            // Anybody can forge an error; hardly anybody our sequence number.
+            let in_flight = live
+                .syn
+                .is_some_and(|syn| error.quoted.sequence == Some(syn.0));
             if !live.dropped
                 && live.tuple == tuple
                 && in_flight

@@ -189,6 +189,7 @@ impl Shared {
             failure: None,
             read_shut: false,
             route: Route::default(),
+            syn: None,
             // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
             identification: handle.index as u16,
             timer: None,

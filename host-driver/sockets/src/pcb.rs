@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use ip_core::Path;
 use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
 use longshore_refs::{Handle, Recycle, holder};
-use tcp_core::Connection;
+use tcp_core::{Connection, SeqNumber};
 
 use crate::failure::Failure;
 use crate::ready::Notify;
@@ -51,6 +51,8 @@ pub(crate) struct Live {
     /// The program wants no more data.
     pub(crate) read_shut: bool,
     pub(crate) route: Route,
+    /// Sequence number of the SYN that was sent: an ICMP error has to quote it (RFC 5927 §4).
+    pub(crate) syn: Option<SeqNumber>,
     /// IPv4 identification of the next packet.
     pub(crate) identification: u16,
     pub(crate) timer: Option<Key>,

@@ -2,13 +2,18 @@
 
 mod common;
 
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::{A4, B4, B6, Plan, World, at, transfer};
 use ip_core::Discard;
-use longshore_sockets::TcpListener;
+use longshore_sockets::{TcpListener, TcpStream};
+use parking_lot::Mutex;
 use proptest::prelude::*;
-use sim_wire::{LineConfig, Wire};
+use sim_wire::fault::{Action, Script};
+use sim_wire::{LineConfig, Picos, Station, Wire};
 
 const B_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 const STRANGER: [u8; 6] = [2, 0, 0, 0, 0, 9];
@@ -152,6 +157,101 @@ fn a_blind_reset_does_not_end_a_connection() {
     assert!(!a.readiness().closed && !b.readiness().closed);
     assert!(A4.parse::<std::net::IpAddr>().unwrap() == local.ip());
     drop((a, b));
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_port_unreachable_ends_a_connect_only_if_it_quotes_the_syn() {
+    for forged in [true, false] {
+        // B never sees the SYN, but we do.
+        let syn = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&syn);
+        let plan = Plan {
+            script_to_b: Script::new().when(move |_, frame| {
+                let is_syn = frame.get(23) == Some(&6) && frame.get(47) == Some(&2);
+                is_syn.then(|| {
+                    *seen.lock() = frame.to_vec();
+                    Action::Drop
+                })
+            }),
+            ..Plan::default()
+        };
+        let mut world = plan.build();
+        let stream = TcpStream::start_connect(&world.a.stack, at(B4, 80)).unwrap();
+        assert!(world.run(Duration::from_secs(5), || !syn.lock().is_empty()));
+        let mut quoted = syn.lock()[14..42].to_vec();
+        if forged {
+            quoted[24] ^= 1;
+        }
+        let mut frame = Vec::new();
+        etherparse::PacketBuilder::ethernet2(STRANGER, [2, 0, 0, 0, 0, 1])
+            .ipv4([192, 0, 2, 254], [192, 0, 2, 1], 64)
+            .icmpv4_raw(3, 3, [0; 4])
+            .write(&mut frame, &quoted)
+            .unwrap();
+        let now = world.now;
+        {
+            let mut model = world.b.model.lock();
+            let frame = model.wire_mut().pool().copy_of(&frame);
+            model.wire_mut().transmit(now, frame);
+        }
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.a.stack.counters().icmp_errors, 1);
+        assert_eq!(stream.readiness().closed, !forged);
+        let error = stream.take_error().unwrap().map(|e| e.kind());
+        assert_eq!(error, (!forged).then_some(ErrorKind::ConnectionRefused));
+        drop(stream);
+        world.assert_nothing_left();
+    }
+}
+
+#[test]
+fn a_new_syn_takes_over_a_connection_in_time_wait_and_an_old_one_does_not() {
+    // The sequence number of A's last segment.
+    let last = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&last);
+    let plan = Plan {
+        tune: |config| config.tcp.timestamps = false,
+        script_to_b: Script::new().when(move |_, frame| {
+            if frame.get(23) == Some(&6) {
+                let seq = frame[38..42].try_into().unwrap();
+                seen.store(u32::from_be_bytes(seq), Ordering::Relaxed);
+            }
+            None
+        }),
+        ..Plan::default()
+    };
+    let mut world = plan.build();
+    let listener = TcpListener::bind(&world.b.stack, at(B4, 80)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let (a, b) = world.connect_to(&listener, B4);
+    let port = a.local_addr().unwrap().port();
+    // B closes first, so 2MSL is B's.
+    drop(b);
+    world.pass(Duration::from_secs(1));
+    drop(a);
+    world.pass(Duration::from_secs(1));
+    let last = last.load(Ordering::Relaxed);
+    let knock = |world: &mut World, seq: u32| {
+        let mut frame = Vec::new();
+        etherparse::PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], B_MAC)
+            .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
+            .tcp(port, 80, seq, 65_535)
+            .syn()
+            .write(&mut frame, &[])
+            .unwrap();
+        inject(world, &frame);
+        // Only B acts: A would answer the SYN-ACK with a reset.
+        let now = world.now + Picos::from_micros(3);
+        world.b.model.lock().run_until(now);
+        world.b.stack.poll(now.into());
+        world.now = now;
+        let living = world.b.stack.living();
+        (living.time_wait, living.half_open)
+    };
+    assert_eq!(knock(&mut world, last.wrapping_sub(1000)), (1, 0));
+    assert_eq!(knock(&mut world, last.wrapping_add(1000)), (0, 1));
+    drop(listener);
     world.assert_nothing_left();
 }
 

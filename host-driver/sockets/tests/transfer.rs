@@ -106,3 +106,31 @@ fn small_rings_and_small_buffers_only_slow_things_down() {
         80_000,
     );
 }
+
+#[test]
+fn frames_over_several_receive_buffers() {
+    both_families(
+        || Plan {
+            mtu: 9000,
+            ..Plan::faults(FaultConfig::loss(0.01))
+        },
+        1_000_000,
+        700_000,
+    );
+}
+
+#[test]
+fn a_nic_without_checksums_and_segmentation_will_do() {
+    for ip in [B4, B6] {
+        let plan = Plan {
+            plain: true,
+            ..Plan::faults(FaultConfig::loss(0.01))
+        };
+        let mut world = plan.build();
+        transfer(&mut world, ip, 300_000, 200_000, LIMIT);
+        world.assert_nothing_left();
+        assert_eq!(world.a.stack.counters().super_segments, 0);
+        let statistics = world.a.stack.nic().statistics().unwrap();
+        assert_eq!(statistics.get(nic_abi::stats::Stat::TxL4Checksums), 0);
+    }
+}

@@ -6,9 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_device::InProcess;
+use longshore_device::{InProcess, IrqSink, LocalNic};
+use longshore_dma::HostMemory;
 use longshore_driver::{Nic, QueueConfig};
 use longshore_sockets::{Stack, StackConfig, TcpListener, TcpStream};
+use nic_abi::block::{DIRECTORY, Feature};
 use nic_model::{Config, Model};
 use parking_lot::Mutex;
 use sim_wire::fault::{FaultConfig, FaultInjector, Script};
@@ -24,7 +26,7 @@ pub(crate) const B6: &str = "2001:db8::2";
 
 /// One end.
 pub(crate) struct Host {
-    pub(crate) device: Arc<InProcess<SimulatedNic>>,
+    pub(crate) device: Arc<InProcess<Front>>,
     pub(crate) model: Arc<Mutex<SimulatedNic>>,
     pub(crate) stack: Stack,
 }
@@ -46,6 +48,10 @@ pub(crate) struct Plan {
     pub(crate) script_to_b: Script,
     pub(crate) script_to_a: Script,
     pub(crate) rings: QueueConfig,
+    /// Longest IP packet.
+    pub(crate) mtu: u16,
+    /// The driver finds neither checksums nor segmentation in the NICs' directories.
+    pub(crate) plain: bool,
     /// The stacks' time is the wall clock's.
     pub(crate) real: bool,
     pub(crate) tune: fn(&mut StackConfig),
@@ -61,6 +67,8 @@ impl Default for Plan {
             script_to_b: Script::new(),
             script_to_a: Script::new(),
             rings: QueueConfig::default(),
+            mtu: 1500,
+            plain: false,
             real: false,
             tune: |_| {},
             tune_b: |_| {},
@@ -91,14 +99,47 @@ impl Plan {
             .with_rx_script(self.script_to_a);
         let mut config_a = config(1, A4, A6, seed);
         let mut config_b = config(2, B4, B6, seed);
+        config_a.ip.mtu = self.mtu;
+        config_b.ip.mtu = self.mtu;
         (self.tune)(&mut config_a);
         (self.tune)(&mut config_b);
         (self.tune_b)(&mut config_b);
         World {
-            a: host(Box::new(a), config_a, self.rings, self.real),
-            b: host(Box::new(b), config_b, self.rings, self.real),
+            a: host(Box::new(a), config_a, self.rings, self.plain, self.real),
+            b: host(Box::new(b), config_b, self.rings, self.plain, self.real),
             now: Picos::ZERO,
         }
+    }
+}
+
+/// The model as the driver sees it, perhaps without its offloads.
+pub(crate) struct Front {
+    model: Arc<Mutex<SimulatedNic>>,
+    plain: bool,
+}
+
+impl LocalNic for Front {
+    fn attach(&mut self, memory: Arc<dyn HostMemory>, interrupts: Arc<dyn IrqSink>) {
+        self.model.lock().attach(memory, interrupts);
+    }
+
+    fn mmio_read(&mut self, offset: u32) -> u32 {
+        let word = self.model.lock().mmio_read(offset);
+        let directory = DIRECTORY.base..DIRECTORY.base + DIRECTORY.count * DIRECTORY.stride;
+        let hidden = [Feature::Checksum, Feature::Tso].map(|feature| feature.entry(1));
+        if self.plain && directory.contains(&offset) && hidden.contains(&word) {
+            // A type that no driver knows.
+            return 0x7fff;
+        }
+        word
+    }
+
+    fn mmio_write(&mut self, offset: u32, value: u32) {
+        self.model.lock().mmio_write(offset, value);
+    }
+
+    fn flr(&mut self) {
+        self.model.lock().flr();
     }
 }
 
@@ -115,9 +156,24 @@ fn config(number: u8, v4: &str, v6: &str, seed: Seed) -> StackConfig {
     }
 }
 
-fn host(wire: Box<dyn Wire>, config: StackConfig, rings: QueueConfig, real: bool) -> Host {
-    let model = Arc::new(Mutex::new(Model::new(Config::default(), wire)));
-    let device = Arc::new(InProcess::new(Arc::clone(&model)).unwrap());
+fn host(
+    wire: Box<dyn Wire>,
+    config: StackConfig,
+    rings: QueueConfig,
+    plain: bool,
+    real: bool,
+) -> Host {
+    let limit = Config {
+        frame_limit: u32::from(config.ip.mtu) + 18,
+        rx_fifo: 64 * 1024,
+        ..Config::default()
+    };
+    let model = Arc::new(Mutex::new(Model::new(limit, wire)));
+    let front = Front {
+        model: Arc::clone(&model),
+        plain,
+    };
+    let device = Arc::new(InProcess::new(Arc::new(Mutex::new(front))).unwrap());
     let nic = Nic::open(device.clone()).unwrap();
     let stack = if real {
         Stack::new(nic, config).unwrap()
