@@ -54,6 +54,8 @@ struct InFlight {
     request: Request,
     frames: VecDeque<Vec<u8>>,
     sent: u32,
+    /// How it ends when all frames are sent.
+    end: Status,
 }
 
 /// The executable model of the NIC.
@@ -221,7 +223,11 @@ impl<W: Wire> Model<W> {
                 flight.sent += 1;
             }
             if flight.frames.is_empty() {
-                self.finish(flight, Status::Ok);
+                let (queue, first, end) = (flight.queue, flight.request.first(), flight.end);
+                self.finish(flight, end);
+                if end == Status::ReadFailed {
+                    self.queues[queue].quarantine(QueueFault::PayloadReadFailed, first);
+                }
             } else {
                 self.in_flight = Some(flight);
             }
@@ -247,12 +253,13 @@ impl<W: Wire> Model<W> {
 
     fn take_up(&mut self, queue: usize, request: Request, memory: &dyn HostMemory) {
         self.stats.count(Stat::TxRequests);
-        let buffered = request.buffers.iter().map(|(_, len)| len).sum();
+        let buffered: u32 = request.buffers.iter().map(|(_, len)| len).sum();
         let flight = InFlight {
             queue,
             request,
             frames: VecDeque::new(),
             sent: 0,
+            end: Status::Ok,
         };
         let context = flight.request.context;
         if let Err(status) = tx::check(context, buffered, self.config.frame_limit) {
@@ -261,20 +268,22 @@ impl<W: Wire> Model<W> {
         if tx::TSO.is_set(context) {
             self.stats.count(Stat::TxTsoRequests);
         }
-        match gather::gather(memory, &flight.request.buffers) {
-            Ok(bytes) => {
-                let frames = segmenter::frames(context, &bytes).into();
-                self.in_flight = Some(InFlight { frames, ..flight });
-            }
-            Err(_) => {
-                let index = flight
-                    .request
-                    .head
-                    .wrapping_sub(1 + flight.request.buffers.len() as u16);
-                self.finish(flight, Status::ReadFailed);
-                self.queues[queue].quarantine(QueueFault::PayloadReadFailed, index);
-            }
-        }
+        let mut bytes = gather::gather(memory, &flight.request.buffers);
+        let readable = segmenter::readable(context, bytes.len());
+        let end = if bytes.len() == buffered as usize {
+            Status::Ok
+        } else {
+            Status::ReadFailed
+        };
+        bytes.resize(buffered as usize, 0);
+        let mut frames = VecDeque::from(segmenter::frames(context, &bytes));
+        // Of a segment that needs what could not be read, nothing is sent.
+        frames.truncate(readable);
+        self.in_flight = Some(InFlight {
+            frames,
+            end,
+            ..flight
+        });
     }
 
     fn send(&mut self, bytes: &[u8], context: u128) {
@@ -366,6 +375,7 @@ impl<W: Wire> Model<W> {
             let tail = queue::RQ_TAIL.get(value) as u16;
             if pair.rq.accepts_tail(tail) {
                 pair.rq.tail = tail;
+                self.prefetch(q);
             } else {
                 pair.quarantine(QueueFault::BadIndex, tail);
             }
@@ -376,6 +386,16 @@ impl<W: Wire> Model<W> {
                 pair.cq.armed = queue::CQ_ARM.get(value) == 1;
             } else {
                 pair.quarantine(QueueFault::BadIndex, head);
+            }
+        }
+    }
+
+    /// A receive ring that cannot be read is found out at the doorbell, before the first frame.
+    fn prefetch(&mut self, q: usize) {
+        if let (true, Some(memory)) = (self.runs(q), &self.memory) {
+            let pair = &mut self.queues[q];
+            if pair.rq.posted() > 0 && pair.rq.fetch(&**memory, 0).is_err() {
+                pair.quarantine(QueueFault::ReadFailed, pair.rq.head);
             }
         }
     }

@@ -11,6 +11,7 @@ use nic_abi::register::Register;
 use nic_abi::rx::RxDescriptor;
 use nic_abi::stats::{RX_OUTCOMES, Stat, TX_OUTCOMES};
 use nic_abi::tx::TxBuffer;
+use sim_verilator::nic::SimConfig;
 use sim_wire::pair::{PairEnd, pair};
 use sim_wire::{LineConfig, Picos, Wire};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,6 +26,8 @@ pub struct RigConfig {
     pub line: LineConfig,
     /// The model's parameters.
     pub model: nic_model::Config,
+    /// The gateware's clocks and host.
+    pub sim: SimConfig,
 }
 
 impl Default for RigConfig {
@@ -37,6 +40,7 @@ impl Default for RigConfig {
                 ..LineConfig::default()
             },
             model: nic_model::Config::default(),
+            sim: SimConfig::default(),
         }
     }
 }

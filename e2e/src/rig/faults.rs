@@ -22,6 +22,8 @@ pub enum Fault {
     BufferLength(usize, u32),
     /// The payload of a request cannot be read.
     Payload,
+    /// Piece number so much of a request with this MSS cannot be read; whole segments before it are sent.
+    Segment(usize, u16),
     /// The submission doorbell moves this much further than the ring is long.
     SubmissionIndex(u16),
     /// The receive doorbell moves this much further than the ring is long.
@@ -46,7 +48,7 @@ pub enum Fault {
 
 /// A random fault.
 pub fn random(rng: &mut ChaCha8Rng) -> Fault {
-    match rng.random_range(0..14) {
+    match rng.random_range(0..15) {
         0 => Fault::ContextType(*[0, 2, 3, 15, 9].get(rng.random_range(0..5)).unwrap_or(&0)),
         1 => Fault::BufferType(rng.random_range(0..4)),
         2 => {
@@ -83,6 +85,7 @@ pub fn random(rng: &mut ChaCha8Rng) -> Fault {
             let (sq, rq, cq) = sizes[rng.random_range(0..sizes.len())];
             Fault::Sizes(sq, rq, cq)
         }
+        13 => Fault::Segment(rng.random_range(0..4), rng.random_range(100..1_400)),
         _ => Fault::RingAlignment(rng.random_range(0..3)),
     }
 }
@@ -105,7 +108,7 @@ impl Fault {
                 QueueFault::BadDescriptorType
             }
             Self::BufferLength(..) | Self::ReceiveLength(_) => QueueFault::BadLength,
-            Self::Payload => QueueFault::PayloadReadFailed,
+            Self::Payload | Self::Segment(..) => QueueFault::PayloadReadFailed,
             Self::SubmissionIndex(_) | Self::ReceiveIndex(_) | Self::ConsumerIndex(_) => {
                 QueueFault::BadIndex
             }
@@ -135,6 +138,14 @@ impl Fault {
             Self::Payload => {
                 let mut request = TxRequest::raw(vec![0x11; 100]);
                 request.pieces[0].unmapped = true;
+                rig.post(q, &request);
+                rig.ring_sq(q);
+            }
+            Self::Segment(missing, mss) => {
+                let header = vec![0; 54];
+                let request = TxRequest::tso(&header, 34, &[0x22; 3_000], mss, false);
+                let mut request = request.scattered(&[54, 1_000, 2_500], &[0, 3_900, 17]);
+                request.pieces[missing].unmapped = true;
                 rig.post(q, &request);
                 rig.ring_sq(q);
             }

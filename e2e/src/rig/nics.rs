@@ -3,11 +3,15 @@
 use super::bench::RigConfig;
 use longshore_device::LocalNic;
 use nic_model::Model;
+use sim_verilator::nic::SimulatedNic;
 use sim_wire::Station;
 use sim_wire::pair::PairEnd;
 
 /// The executable model at the end of a pair.
 pub type ModelNic = Model<PairEnd>;
+
+/// The gateware in Verilator at the end of a pair.
+pub type GatewareNic = SimulatedNic<PairEnd>;
 
 /// A NIC that the bench can drive.
 pub trait Nic: LocalNic + Station + Sized {
@@ -31,6 +35,18 @@ impl Nic for ModelNic {
     /// The model has no bus that it could misuse.
     fn violations(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl Nic for GatewareNic {
+    const NAME: &'static str = "gateware";
+
+    fn power_on(config: &RigConfig, wire: PairEnd) -> Self {
+        Self::new(config.sim.clone(), wire).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    fn violations(&self) -> Vec<String> {
+        Self::violations(self)
     }
 }
 

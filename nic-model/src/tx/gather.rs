@@ -1,19 +1,24 @@
 //! Payload reads: the bytes of a request's buffers without gaps.
 
-use longshore_dma::{DmaFault, HostMemory};
+use longshore_dma::{HostMemory, PAGE_SIZE};
 
-/// All bytes of `buffers`, in order.
-///
-/// # Errors
-/// The first read that failed; `Ok` bytes before it are dropped, as nothing of the request is used then.
-pub fn gather(memory: &dyn HostMemory, buffers: &[(u64, u32)]) -> Result<Vec<u8>, DmaFault> {
-    let total: usize = buffers.iter().map(|(_, len)| *len as usize).sum();
-    let mut bytes = vec![0; total];
-    let mut at = 0;
+/// The bytes of `buffers` in order, up to the first page that cannot be read: as many as the buffers hold if all can.
+pub fn gather(memory: &dyn HostMemory, buffers: &[(u64, u32)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
     for (addr, len) in buffers {
-        let end = at + *len as usize;
-        memory.read(*addr, &mut bytes[at..end])?;
-        at = end;
+        let (mut addr, mut left) = (*addr, *len as usize);
+        while left > 0 {
+            // A read never crosses 4 KiB, and what fails fails as a whole.
+            let part = left.min(PAGE_SIZE - addr as usize % PAGE_SIZE);
+            let at = bytes.len();
+            bytes.resize(at + part, 0);
+            if memory.read(addr, &mut bytes[at..]).is_err() {
+                bytes.truncate(at);
+                return bytes;
+            }
+            addr = addr.wrapping_add(part as u64);
+            left -= part;
+        }
     }
-    Ok(bytes)
+    bytes
 }

@@ -20,6 +20,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// SQ index of its context.
+    pub fn first(&self) -> u16 {
+        self.head.wrapping_sub(1 + self.buffers.len() as u16)
+    }
+
     /// Flow that it belongs to.
     pub fn handle(&self) -> FlowHandle {
         FlowHandle::from_raw(nic_abi::tx::HANDLE.get(self.context) as u32)

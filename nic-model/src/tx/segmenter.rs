@@ -33,6 +33,19 @@ pub fn frames(context: u128, bytes: &[u8]) -> Vec<Vec<u8>> {
     frames
 }
 
+/// How many of a request's frames need nothing but its first `read` bytes.
+pub fn readable(context: u128, read: usize) -> usize {
+    let header = tx::HEADER_LEN.get(context) as usize;
+    let payload = tx::PAYLOAD_LEN.get(context) as usize;
+    if read == header + payload {
+        usize::MAX
+    } else if tx::TSO.is_set(context) {
+        read.saturating_sub(header) / tx::MSS.get(context) as usize
+    } else {
+        0
+    }
+}
+
 /// Sets what differs from the template in segment number `index`.
 fn patch(context: u128, frame: &mut [u8], index: usize, last: bool) {
     let l3 = tx::L3_OFFSET.get(context) as usize;
