@@ -25,9 +25,11 @@ pub fn entries() -> Vec<Entry> {
     all.extend(crate::dma::CATALOG);
     all.extend(crate::host::tlp64::CATALOG);
     all.extend(crate::memory::CATALOG);
+    all.extend(crate::nic::CATALOG);
     all.extend(crate::queue::CATALOG);
     all.extend(crate::stream::CATALOG);
     all.extend(crate::tx::CATALOG);
+    all.extend(crate::wire::CATALOG);
     all
 }
 

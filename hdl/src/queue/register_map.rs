@@ -104,7 +104,7 @@ impl Default for Identity {
         Self {
             vectors: 16,
             core_clock_khz: 250_000,
-            frame_limit: 9_216,
+            frame_limit: 1_518,
         }
     }
 }
