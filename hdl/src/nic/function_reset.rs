@@ -49,7 +49,7 @@ impl Default for FunctionReset {
 impl Logic for FunctionReset {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, count, before, held, left);
+        dff_setup!(self, clock, count, flr_seen, held, left);
         self.core_reset.next = self.held.q.val() | self.reset.val();
         self.epoch.next = self.count.q.val();
         self.flr_seen.d.next = self.flr.val();

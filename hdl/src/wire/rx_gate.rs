@@ -30,7 +30,7 @@ pub struct RxGate {
 impl Logic for RxGate {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, inside, skip);
+        dff_setup!(self, clock, in_frame, skip);
         self.dropping.next = self.reset.val() | self.skip.q.val();
         self.m.tdata.next = self.s.tdata.val();
         self.m.tkeep.next = self.s.tkeep.val();
