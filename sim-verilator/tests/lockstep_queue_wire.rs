@@ -11,6 +11,7 @@ fn rx_gate_lets_only_whole_frames_begin() {
     let mut reset = 0;
     let report = Lockstep::new("wire_rx_gate", wire::wire_rx_gate())
         .clock("clock", 6_400, |dut, level| dut.clock.next = level.into())
+        .stream("s", 0, None)
         .run(10_000, |dut, step| {
             // The MAC goes on through resets, so the stream's driver does not see them.
             if reset == 0 && step.rng.random_ratio(1, 200) {
