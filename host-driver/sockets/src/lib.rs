@@ -1,5 +1,23 @@
 //! Sockets over the Longshore NIC: [`TcpListener`] and [`TcpStream`] with `std::net`'s names and semantics.
 //!
+//! ```no_run
+//! use std::io::Write;
+//! use longshore_sockets::{Stack, StackConfig, TcpListener};
+//!
+//! fn greet(nic: longshore_driver::Nic) -> Result<(), Box<dyn std::error::Error>> {
+//!     let ip = ip_core::Config::new(ip_core::MacAddr([2, 0, 0, 0, 0, 1]))
+//!         .with_address("192.0.2.7/24".parse()?)
+//!         .with_route("0.0.0.0/0".parse()?, "192.0.2.1".parse()?);
+//!     let stack = Stack::new(nic, StackConfig::new(ip))?;
+//!     stack.start()?;
+//!     let listener = TcpListener::bind(&stack, "0.0.0.0:7".parse()?)?;
+//!     for stream in listener.incoming() {
+//!         stream?.write_all(b"hello\n")?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Who holds what
 //! A *socket* owns its *Pcb* (the connection block) from attach to detach. References are counted and bear the
 //! names of their holders: F (a program's file), Q (a listener's queue), S (data still to be sent after

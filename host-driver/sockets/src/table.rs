@@ -153,3 +153,13 @@ impl Table {
         counts
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_fits_in_128_bytes() {
+        assert!(size_of::<Entry>() <= 128, "{}", size_of::<Entry>());
+    }
+}
