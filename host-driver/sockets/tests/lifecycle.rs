@@ -352,6 +352,28 @@ fn a_peer_that_vanishes_is_told_as_time_out_once() {
 }
 
 #[test]
+fn a_cable_that_is_cut_ends_in_a_time_out_although_the_neighbour_is_lost_first() {
+    let cut = || Script::new().when(|number, _| (number >= 20).then_some(Action::Drop));
+    let plan = Plan {
+        script_to_b: cut(),
+        script_to_a: cut(),
+        ..Plan::default()
+    };
+    let mut world = plan.build();
+    let (a, b) = world.connect(B4);
+    let mut written = 0;
+    let out = data(400_000, 8);
+    let failed = world.run(120 * MINUTE, || {
+        written += (&a).write(&out).unwrap_or(0);
+        a.readiness().closed
+    });
+    assert!(failed, "after {written} bytes: {:?}", a.info());
+    world.run(120 * MINUTE, || b.readiness().closed);
+    drop((a, b));
+    world.assert_nothing_left();
+}
+
+#[test]
 fn hundreds_of_connections_live_side_by_side() {
     let mut world = Plan::faults(FaultConfig::loss(0.01)).build();
     let listener = TcpListener::bind(&world.b.stack, at("0.0.0.0", 80)).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::{B4, B6, Plan, transfer};
 use sim_wire::Picos;
-use sim_wire::fault::FaultConfig;
+use sim_wire::fault::{Action, FaultConfig, Script};
 
 const LIMIT: Duration = Duration::from_secs(3600);
 
@@ -133,4 +133,19 @@ fn a_nic_without_checksums_and_segmentation_will_do() {
         let statistics = world.a.stack.nic().statistics().unwrap();
         assert_eq!(statistics.get(nic_abi::stats::Stat::TxL4Checksums), 0);
     }
+}
+
+#[test]
+fn a_cable_that_is_pulled_and_plugged_in_again() {
+    let pulled =
+        || Script::new().when(|number, _| (20..45).contains(&number).then_some(Action::Drop));
+    both_families(
+        || Plan {
+            script_to_a: pulled(),
+            script_to_b: pulled(),
+            ..Plan::default()
+        },
+        300_000,
+        200_000,
+    );
 }
