@@ -51,7 +51,7 @@ impl TxGuard<'_> {
             ..FRAME_AS_IT_IS
         };
         let chunk = self.rings.headers.take().ok_or(Refusal::Full)?;
-        self.push(&chunk, header.bytes())?;
+        self.push(chunk, header.bytes())?;
         self.rings.pieces.extend(payload);
         self.post(context)
     }
@@ -64,7 +64,7 @@ impl TxGuard<'_> {
             &self.nic.send
         };
         let chunk = pool.take().ok_or(Refusal::Full)?;
-        self.push(&chunk, frame)?;
+        self.push(chunk, frame)?;
         self.post(FRAME_AS_IT_IS)
     }
 
@@ -86,7 +86,7 @@ impl TxGuard<'_> {
         self.post_frame(&header.clone().into_frame(&bytes))
     }
 
-    fn push(&mut self, chunk: &Chunk<Own>, bytes: &[u8]) -> Result<(), Refusal> {
+    fn push(&mut self, chunk: Chunk<Own>, bytes: &[u8]) -> Result<(), Refusal> {
         chunk
             .write(0, bytes)
             .map_err(|_| Refusal::Invalid("longer than a chunk"))?;
@@ -94,7 +94,7 @@ impl TxGuard<'_> {
         #[expect(clippy::cast_possible_truncation)]
         let len = bytes.len() as u32;
         self.rings.pieces.push(Piece {
-            chunk: chunk.duplicate(),
+            chunk: chunk.transfer(),
             offset: 0,
             len,
         });
