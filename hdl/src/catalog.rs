@@ -27,6 +27,7 @@ pub fn entries() -> Vec<Entry> {
     all.extend(crate::memory::CATALOG);
     all.extend(crate::nic::CATALOG);
     all.extend(crate::queue::CATALOG);
+    all.extend(crate::rx::CATALOG);
     all.extend(crate::stream::CATALOG);
     all.extend(crate::tx::CATALOG);
     all.extend(crate::wire::CATALOG);

@@ -25,6 +25,7 @@ pub mod lint;
 pub mod memory;
 pub mod nic;
 pub mod queue;
+pub mod rx;
 pub mod stream;
 pub mod tx;
 pub mod wire;
