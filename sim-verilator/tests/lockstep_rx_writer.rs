@@ -116,7 +116,7 @@ fn every_frame_has_one_outcome_whatever_the_host_does() {
     };
     let mut host = Host::new(rng.clone(), habits);
     host.set("max_frame", 1_000);
-    for round in 0..60 {
+    for round in 0..240 {
         let most = *[40, 300, 1_200].get(round % 3).unwrap_or(&40);
         for _ in 0..25 {
             let frame = frames::any(&mut rng, most);
