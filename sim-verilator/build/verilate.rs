@@ -27,6 +27,11 @@ pub(crate) const FLAGS: &[&str] = &[
     "-Wno-CMPCONST",
 ];
 
+/// Where everything is joined, valid and ready cross kernels in both directions. Verilator orders whole `always` blocks, and
+/// rust-hdl makes one of each kernel, so it sees circles that no signal runs in; they cost time, not truth. Lock step of
+/// the parts and rust-hdl's simulation, which must come to rest, find real ones.
+const JOINED: (&str, &str) = ("nic", "-Wno-UNOPTFLAT");
+
 /// Where Verilator is.
 pub(crate) struct Verilator {
     program: String,
@@ -82,6 +87,9 @@ impl Verilator {
             .arg("--prefix")
             .arg(format!("V{name}"));
         command.arg("--Mdir").arg(folder);
+        if name.starts_with(JOINED.0) {
+            command.arg(JOINED.1);
+        }
         if wave {
             command.args(["--trace-fst", "--trace-structs"]);
         }
