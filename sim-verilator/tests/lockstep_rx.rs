@@ -210,7 +210,7 @@ macro_rules! on_frames {
 on_frames!(rx_aligner, [], |dut, _step| {});
 on_frames!(rx_parser, [], |dut, _step| {});
 on_frames!(rx_front, [], |dut, step| {
-    if step.cycle % 64 == 0 {
+    if step.cycle.is_multiple_of(64) {
         dut.rx_enable.next = !step.rng.random_ratio(1, 6);
         dut.promiscuous.next = step.rng.random_ratio(1, 2);
         dut.broadcast.next = step.rng.random();

@@ -79,7 +79,7 @@ fn the_rate_holds_for_small_and_large_frames() {
         while !host.idle() {
             // The FIFO does not hold two of the largest: those come at three beats in four cycles.
             let offer = if bytes > 2_000 {
-                host.cycle % 4 != 0
+                !host.cycle.is_multiple_of(4)
             } else {
                 host.waiting() < 6
             };
@@ -337,7 +337,7 @@ fn rx_lock_step_of_all() {
         .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
         .run(6_000, |dut, step| {
             dut.reset.next = step.reset();
-            if step.cycle % 512 == 0 {
+            if step.cycle.is_multiple_of(512) {
                 dut.rx_enable.next = !step.rng.random_ratio(1, 8);
                 dut.promiscuous.next = !step.rng.random_ratio(1, 4);
                 dut.max_frame.next = step.rng.random_range(100..400_u64).into();

@@ -105,7 +105,7 @@ fn ipv4(rng: &mut impl Rng, most: usize, lie: bool) -> Vec<u8> {
     let right = (4 * words + l4.len()) as u16;
     let total = if lie { edge(rng, right) } else { right };
     p[2..4].copy_from_slice(&total.to_be_bytes());
-    p[6] = 0x40 & p[6];
+    p[6] &= 0x40;
     p[7] = 0;
     if lie && rng.random_ratio(1, 6) {
         let fragment: u16 = 1 << rng.random_range(0..16);
@@ -165,7 +165,7 @@ fn ipv6(rng: &mut impl Rng, most: usize, lie: bool) -> Vec<u8> {
             .get(rng.random_range(0..6_usize))
             .unwrap_or(&0);
     }
-    fill_checksum(rng, protocol, &p[8..40].to_vec(), &mut l4);
+    fill_checksum(rng, protocol, &p[8..40], &mut l4);
     p.append(&mut l4);
     let right = (p.len() - 40) as u16;
     let length = if lie { edge(rng, right) } else { right };
