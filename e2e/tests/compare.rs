@@ -1,7 +1,8 @@
 //! The same scenarios on the model and on another NIC.
 
 use longshore_e2e::rig::compare::compare;
-use longshore_e2e::rig::nics::ModelNic;
+use longshore_e2e::rig::hosts::host;
+use longshore_e2e::rig::nics::{GatewareNic, ModelNic};
 use longshore_e2e::rig::outcome::{Outcome, TIMED, begin, perform};
 use longshore_e2e::rig::scenario::Scenario;
 use longshore_e2e::rig::{Rig, RigConfig};
@@ -30,6 +31,35 @@ fn the_model_agrees_with_itself() {
         compare::<ModelNic, ModelNic>(&RigConfig::default(), &scenario)
             .unwrap_or_else(|e| panic!("{e}"));
     }
+}
+
+/// One test per host, so that they run side by side.
+fn the_gateware_agrees_in_host(n: usize) {
+    for seed in seeds(4) {
+        let scenario = Scenario::random(seed, 10);
+        compare::<ModelNic, GatewareNic>(&host(n, seed.0), &scenario)
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+#[test]
+fn the_gateware_agrees_with_the_model() {
+    the_gateware_agrees_in_host(0);
+}
+
+#[test]
+fn the_gateware_agrees_with_small_packets_and_high_addresses() {
+    the_gateware_agrees_in_host(1);
+}
+
+#[test]
+fn the_gateware_agrees_when_completions_are_split_and_out_of_order() {
+    the_gateware_agrees_in_host(2);
+}
+
+#[test]
+fn the_gateware_agrees_across_the_4_gib_line_with_slow_reads() {
+    the_gateware_agrees_in_host(3);
 }
 
 /// A generator that never gets anywhere would make every comparison pass.

@@ -1,7 +1,7 @@
 //! Registers against the tables of nic-abi: reset values, access rights, masks.
 
 use longshore_e2e::on_every_nic;
-use longshore_e2e::rig::nics::ModelNic;
+use longshore_e2e::rig::nics::{GatewareNic, ModelNic};
 use longshore_e2e::rig::{Nic, QueueConfig, Rig, RigConfig};
 use nic_abi::block::{
     BASE_DIRECTORY, DEVICE, DIRECTORY, MSIX_PBA, MSIX_TABLE, PORT, QUEUE, device, port, queue,
@@ -67,6 +67,11 @@ fn reset_values<N: Nic>() {
 #[test]
 fn reset_values_are_those_of_the_tables_model() {
     reset_values::<ModelNic>();
+}
+
+#[test]
+fn reset_values_are_those_of_the_tables_gateware() {
+    reset_values::<GatewareNic>();
 }
 
 /// What a register reads after `value` was written over `old`.

@@ -239,7 +239,7 @@ impl<W: Wire> Model<W> {
             if !self.runs(q) || self.queues[q].cq.is_stalled() {
                 continue;
             }
-            if let Some(request) = self.queues[q].take_request(memory) {
+            if let Some(request) = self.queues[q].take_request(memory, &mut self.stats) {
                 self.next_queue = (q + 1) % count;
                 self.take_up(q, request, memory);
                 return true;

@@ -57,6 +57,8 @@ pub struct Rig<N> {
     pub sent: Vec<Vec<u8>>,
     far: PairEnd,
     propagation: Picos,
+    /// Register writes may be on their way.
+    posted: bool,
     rings: Vec<Option<Rings>>,
     /// Host memory of rings that were replaced.
     filled: Vec<(Buffer, usize)>,
@@ -66,7 +68,7 @@ pub struct Rig<N> {
 pub const STATION: [u8; 6] = [0x02, 0x4c, 0x53, 0x00, 0x00, 0x01];
 /// Simulated time without any activity after which the NIC counts as idle: longer than everything that it may wait
 /// for but interrupt moderation.
-const QUIET: Picos = Picos::from_micros(8);
+const QUIET: Picos = Picos::from_micros(40);
 const STEP: Picos = Picos::from_micros(1);
 /// Simulated time after which a NIC that still works counts as hung.
 const PATIENCE: Picos = Picos::from_millis(20);
@@ -96,6 +98,7 @@ impl<N: Nic> Rig<N> {
             sent: Vec::new(),
             far,
             propagation: config.line.propagation,
+            posted: false,
             rings: Vec::new(),
             filled: Vec::new(),
         }
@@ -124,11 +127,13 @@ impl<N: Nic> Rig<N> {
 
     /// Reads the word at a BAR0 offset.
     pub fn read(&mut self, offset: u32) -> u32 {
+        self.posted = false;
         self.nic.mmio_read(offset)
     }
 
     /// Writes the word at a BAR0 offset.
     pub fn write(&mut self, offset: u32, value: u32) {
+        self.posted = true;
         self.nic.mmio_write(offset, value);
     }
 
@@ -288,8 +293,11 @@ impl<N: Nic> Rig<N> {
         self.settle();
     }
 
-    /// Puts a frame on the wire to the NIC, behind those that are under way.
+    /// Puts a frame on the wire to the NIC, behind those that are under way. What was written to registers has arrived by then.
     pub fn inject(&mut self, frame: &[u8]) {
+        if self.posted {
+            self.read(DEVICE.at(0, device::SCRATCH));
+        }
         let now = self.nic.now();
         let frame = self.far.pool().copy_of(frame);
         self.far.transmit(now, frame);
@@ -325,7 +333,7 @@ impl<N: Nic> Rig<N> {
         let deadline = self.nic.now() + PATIENCE;
         let mut quiet = Picos::ZERO;
         let mut seen = self.activity();
-        while quiet < QUIET && self.nic.next_event().is_some() {
+        while quiet < QUIET && self.is_moving() {
             assert!(self.nic.now() < deadline, "{} does not settle", N::NAME);
             self.run(STEP);
             let now = self.activity();
@@ -339,6 +347,11 @@ impl<N: Nic> Rig<N> {
             seen = now;
         }
         self.run(STEP);
+    }
+
+    /// The NIC has something to do, or a frame of it is on the wire.
+    fn is_moving(&self) -> bool {
+        self.nic.next_event().is_some() || self.far.next_event().is_some()
     }
 
     /// What moves while the NIC works, as far as it is seen from outside without touching it.

@@ -73,6 +73,11 @@ macro_rules! on_every_nic {
             fn model() {
                 on::<nics::ModelNic>();
             }
+
+            #[test]
+            fn gateware() {
+                on::<nics::GatewareNic>();
+            }
         }
     )*};
 }

@@ -3,6 +3,7 @@
 use super::completion_queue::CompletionQueue;
 use super::csr::Registers;
 use super::descriptor_fetch::Ring;
+use super::stats::Stats;
 use crate::tx::Request;
 use longshore_dma::HostMemory;
 use nic_abi::block::{QUEUE, queue};
@@ -10,6 +11,7 @@ use nic_abi::completion::Completion;
 use nic_abi::fault::QueueFault;
 use nic_abi::register::Register;
 use nic_abi::ring::{BASE_ALIGN, LOG2_MAX, LOG2_MIN};
+use nic_abi::stats::Stat;
 use nic_abi::{rx, tx};
 
 /// State of one queue pair.
@@ -102,8 +104,9 @@ impl QueuePair {
         })
     }
 
-    /// Takes the next whole request out of the submission ring, if there is one.
-    pub fn take_request(&mut self, memory: &dyn HostMemory) -> Option<Request> {
+    /// Takes the next whole request out of the submission ring, if there is one. A request with a buffer descriptor at fault is
+    /// counted, and ends in the quarantine.
+    pub fn take_request(&mut self, memory: &dyn HostMemory, stats: &mut Stats) -> Option<Request> {
         if self.sq.posted() == 0 {
             return None;
         }
@@ -120,15 +123,18 @@ impl QueuePair {
         let mut buffers = Vec::with_capacity(count.into());
         for ahead in 1..=count {
             let descriptor = self.fetch_sq(memory, ahead)?;
-            let Some(buffer) = tx::TxBuffer::decode(descriptor) else {
-                self.quarantine(QueueFault::BadDescriptorType, start.wrapping_add(ahead));
-                return None;
+            let fault = match tx::TxBuffer::decode(descriptor) {
+                Some(buffer) if (1..=tx::BUFFER_LEN_MAX).contains(&buffer.len) => {
+                    buffers.push((buffer.addr, buffer.len));
+                    continue;
+                }
+                Some(_) => QueueFault::BadLength,
+                None => QueueFault::BadDescriptorType,
             };
-            if !(1..=tx::BUFFER_LEN_MAX).contains(&buffer.len) {
-                self.quarantine(QueueFault::BadLength, start.wrapping_add(ahead));
-                return None;
-            }
-            buffers.push((buffer.addr, buffer.len));
+            stats.count(Stat::TxRequests);
+            stats.count(Stat::TxRejected);
+            self.quarantine(fault, start.wrapping_add(ahead));
+            return None;
         }
         self.sq.head = start.wrapping_add(count + 1);
         Some(Request {
