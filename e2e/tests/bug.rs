@@ -4,7 +4,7 @@
 use longshore_device::{IrqSink, LocalNic};
 use longshore_dma::{DmaFault, HostMemory};
 use longshore_e2e::rig::compare::{Mismatch, compare};
-use longshore_e2e::rig::nics::ModelNic;
+use longshore_e2e::rig::nics::{GatewareNic, ModelNic};
 use longshore_e2e::rig::scenario::Scenario;
 use longshore_e2e::rig::{Nic, RigConfig};
 use nic_abi::completion;
@@ -116,6 +116,63 @@ fn caught<B: Nic>() -> Mismatch {
         })
         .map(|mismatch| *mismatch)
         .expect("the fault is not seen in eight scenarios")
+}
+
+/// The gateware whose segmenter leaves FIN and PSH on every segment (`hdl/src/witness`).
+struct FaultyGateware(GatewareNic);
+
+impl LocalNic for FaultyGateware {
+    fn attach(&mut self, memory: Arc<dyn HostMemory>, interrupts: Arc<dyn IrqSink>) {
+        self.0.attach(memory, interrupts);
+    }
+
+    fn mmio_read(&mut self, offset: u32) -> u32 {
+        self.0.mmio_read(offset)
+    }
+
+    fn mmio_write(&mut self, offset: u32, value: u32) {
+        self.0.mmio_write(offset, value);
+    }
+
+    fn flr(&mut self) {
+        self.0.flr();
+    }
+}
+
+impl Station for FaultyGateware {
+    fn now(&self) -> Picos {
+        self.0.now()
+    }
+
+    fn run_until(&mut self, until: Picos) {
+        self.0.run_until(until);
+    }
+
+    fn next_event(&self) -> Option<Picos> {
+        self.0.next_event()
+    }
+}
+
+impl Nic for FaultyGateware {
+    const NAME: &'static str = "faulty gateware";
+
+    fn power_on(config: &RigConfig, wire: PairEnd) -> Self {
+        let nic = GatewareNic::of_module("nic_witness", config.sim.clone(), wire);
+        Self(nic.unwrap_or_else(|e| panic!("{e}")))
+    }
+
+    fn violations(&self) -> Vec<String> {
+        Nic::violations(&self.0)
+    }
+}
+
+/// A bug in the gateware itself: a wrong constant in one leaf of the transmit datapath.
+#[test]
+fn a_bug_in_the_gateware_is_a_different_frame() {
+    let report = caught::<FaultyGateware>();
+    assert!(report.what.contains("frame"), "{report}");
+    let last = |side: &str| side.contains("psh: true") || side.contains("fin: true");
+    assert!(last(&report.right), "{report}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub fn frame(frame: &[u8]) -> String {
         Ok(packet) => {
             let mut line = String::new();
             for tag in packet.link_exts.iter() {
-                let _ = write!(line, "{tag:?} ");
+                let _ = write!(line, "{:?} ", tag.to_header());
             }
             if let Some(net) = &packet.net {
                 let _ = match net {

@@ -82,6 +82,13 @@ impl<const Q: usize> Core<Q> {
     }
 }
 
+impl<const Q: usize> Core<Q> {
+    /// See [`Patch::keep_last_flags`](crate::tx::patch::Patch::keep_last_flags).
+    pub(crate) fn keep_last_flags(&mut self) {
+        self.tx.keep_last_flags();
+    }
+}
+
 impl<const Q: usize> Logic for Core<Q> {
     #[hdl_gen]
     fn update(&mut self) {

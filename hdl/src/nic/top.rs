@@ -89,6 +89,17 @@ impl<const Q: usize> Nic<Q> {
     }
 }
 
+impl<const Q: usize> Nic<Q> {
+    /// A NIC with a deliberate fault, for tests of the nets (see [`crate::witness`]): segmentation leaves FIN and PSH on every
+    /// segment.
+    #[must_use]
+    pub fn with_fault(identity: &Identity, read_timeout: u32) -> Self {
+        let mut nic = Self::new(identity, read_timeout);
+        nic.core.keep_last_flags();
+        nic
+    }
+}
+
 impl<const Q: usize> Logic for Nic<Q> {
     #[hdl_gen]
     fn update(&mut self) {

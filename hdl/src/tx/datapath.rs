@@ -122,6 +122,13 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESP
     }
 }
 
+impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESPONSES> {
+    /// See [`Patch::keep_last_flags`](super::patch::Patch::keep_last_flags).
+    pub(crate) fn keep_last_flags(&mut self) {
+        self.segmenter.keep_last_flags();
+    }
+}
+
 impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, RING, RESPONSES> {
     #[hdl_gen]
     fn update(&mut self) {

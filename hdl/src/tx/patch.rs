@@ -124,6 +124,13 @@ impl Default for Patch {
     }
 }
 
+impl Patch {
+    /// For tests of the nets (see [`crate::witness`]): leaves FIN and PSH on every segment.
+    pub(crate) fn keep_last_flags(&mut self) {
+        self.flags_base = Constant::new((0xffff ^ (CWR << 8)).into());
+    }
+}
+
 impl Logic for Patch {
     #[hdl_gen]
     fn update(&mut self) {

@@ -267,6 +267,13 @@ impl<const A: usize> Default for Segmenter<A> {
     }
 }
 
+impl<const A: usize> Segmenter<A> {
+    /// See [`Patch::keep_last_flags`].
+    pub(crate) fn keep_last_flags(&mut self) {
+        self.patch.keep_last_flags();
+    }
+}
+
 impl<const A: usize> Logic for Segmenter<A> {
     #[hdl_gen]
     fn update(&mut self) {

@@ -15,4 +15,6 @@ crate::catalogue! {
     witness_carry: carry::Carry = carry::Carry::default();
     /// One description that is wrong: both simulators agree, and the comparison of frames must report it.
     witness_skid: crate::stream::skid::AxisSkid = crate::stream::skid::AxisSkid::with_fault();
+    /// The whole NIC with one wrong constant: the comparison with the model must report it.
+    nic_witness: crate::nic::Nic<2> = crate::nic::Nic::with_fault(&crate::queue::register_map::Identity::default(), crate::nic::SIMULATED_READ_TIMEOUT);
 }

@@ -79,7 +79,15 @@ impl<W: Wire> SimulatedNic<W> {
     /// # Errors
     /// [`VerilatedError`]: the gateware has no module [`TOP`], or not its ports.
     pub fn new(config: SimConfig, wire: W) -> Result<Self, VerilatedError> {
-        let dut = Verilated::new(TOP)?;
+        Self::of_module(TOP, config, wire)
+    }
+
+    /// As [`new`](Self::new) with another Verilated module that has the NIC's ports: one that is wrong on purpose.
+    ///
+    /// # Errors
+    /// [`VerilatedError`]: the gateware has no module `top`, or not its ports.
+    pub fn of_module(top: &str, config: SimConfig, wire: W) -> Result<Self, VerilatedError> {
+        let dut = Verilated::new(top)?;
         let ports = NicPorts::find(&dut)?;
         let mut nic = Self {
             dut,
