@@ -8,6 +8,7 @@ use nic_abi::block::{DEVICE, PORT, device, port, queue};
 use nic_abi::completion::Completion;
 use nic_abi::fault::Status;
 use nic_abi::stats::Stat;
+use nic_abi::tx::{BUFFERS, COMPLETE, TxBuffer};
 use sim_wire::Picos;
 
 const SMALL: QueueConfig = QueueConfig {
@@ -59,6 +60,44 @@ on_every_nic! {
         assert_eq!(rig.queue_read(0, queue::CQ_STATE), 84 << 16 | 84);
         assert_eq!(rig.queue_read(1, queue::RQ_STATE) >> 16, 132);
         assert_eq!(rig.queue_read(1, queue::CQ_STATE), 132 << 16 | 132);
+    }
+
+    /// Indexes are 16 bit and run freely: after 65,536 descriptors they begin anew, in the midst of traffic.
+    fn free_running_indexes_wrap_at_65536(rig) {
+        let config = QueueConfig { sq: 11, rq: 11, cq: 12, interrupt: 0 };
+        rig.enable(0, config);
+        let frame = rig.arena.allocate(60, 64, 0);
+        rig.arena.write(&frame, 0, &[0x3c; 60]);
+        let piece = TxBuffer { addr: frame.iova, len: 20 }.encode();
+        let context = BUFFERS.set(TxRequest::raw(vec![0; 60]).context, 3);
+        let quiet = COMPLETE.set(context, 0);
+        // 512 requests of four descriptors fill the ring: 33 rounds pass the wrap.
+        let mut received = 0u16;
+        for round in 1..=33u32 {
+            for i in 0..512 {
+                rig.post_descriptor(0, if i == 511 { context } else { quiet });
+                for _ in 0..3 {
+                    rig.post_descriptor(0, piece);
+                }
+            }
+            if round > 30 {
+                rig.provide_all(0, 3, 64);
+                for i in 0..3 {
+                    rig.inject(&[i; 60]);
+                }
+            }
+            rig.ring_sq(0);
+            rig.settle();
+            let seen = rig.collect(0);
+            let [Completion::Tx { head, status: Status::Ok, .. }] = seen.tx[..] else { panic!("{seen:?}") };
+            assert_eq!(u32::from(head), round * 2_048 % 65_536);
+            received += seen.rx.len() as u16;
+            assert_eq!(rig.sent.len(), 512);
+            assert!(rig.sent.iter().all(|f| *f == [0x3c; 60]));
+            rig.sent.clear();
+        }
+        assert_eq!(received, 9);
+        assert_eq!(rig.stat(Stat::TxSent), 33 * 512);
     }
 
     fn without_credit_the_queue_pair_waits_and_nothing_is_overwritten(rig) {
