@@ -18,10 +18,13 @@ pub(crate) struct Access {
     pub(crate) write: Option<u32>,
 }
 
+/// When an answer may begin, and its beats: data, last, error.
+type Response = (u64, VecDeque<(u64, bool, bool)>);
+
 /// One channel of memory reads: answers in order, after a random time.
 #[derive(Default)]
 struct ReadChannel {
-    responses: VecDeque<(u64, VecDeque<(u64, bool, bool)>)>,
+    responses: VecDeque<Response>,
     ready: Pace,
     valid: Pace,
     pub(crate) outstanding: usize,
