@@ -34,7 +34,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let transfers = crate::process::output(cargo().args([
         "run",
         "--quiet",
-        "--release",
         "--package",
         "longshore-e2e",
         "--bin",

@@ -29,9 +29,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("{error:#}");
     }
     let mut command = cargo();
+    // Not --release: the time is Verilator's, whose code is optimised in any profile.
     command.args([
         "run",
-        "--release",
+        "--quiet",
         "--package",
         "longshore-e2e",
         "--bin",
