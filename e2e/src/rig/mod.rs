@@ -5,7 +5,7 @@
 //! same calls see the same bus addresses and the same bytes, so their outcomes can be compared.
 //!
 //! - [`memory`]: host memory; [`rings`]: the rings of a queue pair; [`interrupts`]: the recorder
-//! - [`nics`]: the NICs that there are; [`hosts`]: what they are put into; [`bench`]: the bench itself
+//! - [`nics`]: the NICs that there are; [`hosts`]: what they are put into; [`mod@bench`]: the bench itself
 //! - [`request`]: transmit requests; [`requests`]: random ones; [`frames`]: random frames; [`faults`]: what quarantines
 //! - [`scenario`]: random scenarios; [`outcome`]: what came of a step; [`compare`]: one scenario on two NICs
 

@@ -1,7 +1,7 @@
 //! Register target of BAR0, all but MSI-X.
 //!
 //! Contract: every access of `regs` is answered by one cycle of `done`. An access is looked up in the ROM of
-//! [`register_map`](super::register_map): writable bits, initial value, and the [`Target`](super::register_map::Target)
+//! [`register_map`]: writable bits, initial value, and the [`Target`]
 //! that hears of it on `access`. Words are stored in a block RAM; the state that registers show comes on `live`, which
 //! must be 0 for every target that shows none, and is or-ed with the stored word. Statistics are asked for on `counter`;
 //! reading a lower word latches the upper one. Offsets that no register lies at read 0 and ignore writes.

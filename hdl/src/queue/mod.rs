@@ -1,6 +1,6 @@
 //! The queue pairs: registers and doorbells, descriptor fetch, completion queues, statistics.
 //!
-//! - [`queues`]: all of it, assembled.
+//! - [`mod@queues`]: all of it, assembled.
 //! - [`csr`], [`register_map`], [`access`]: the register target and what it hands out.
 //! - [`device`], [`port`], [`pair`]: who holds the state behind the registers.
 //! - [`descriptor_fetch`], [`fetch_lane`]: rings to descriptors.
