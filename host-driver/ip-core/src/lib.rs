@@ -3,7 +3,7 @@
 //! Frames and time go in; packets for the transport layer, frames to send and notices come out.
 //! Time is a [`Duration`](core::time::Duration) since any epoch the caller likes.
 //!
-//! * [`mod@parse`]: a received frame and the NIC's verdicts → [`Packet`], or the reason to [`Discard`] it.
+//! * [`parse()`]: a received frame and the NIC's verdicts → [`Packet`], or the reason to [`Discard`] it.
 //!   A pure function, so that the established path needs no lock of this layer.
 //! * [`Config`]: addresses and routes; fixed once made.
 //! * [`Interface`]: what is mutable: the neighbour cache (ARP, neighbour discovery), echo replies, ICMP
