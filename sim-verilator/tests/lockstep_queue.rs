@@ -215,15 +215,26 @@ fn stats() {
 
 #[test]
 fn faults() {
+    // A fault that is offered stays as it is until it is taken.
+    let mut offered: Vec<Option<[u64; 3]>> = Vec::new();
     Lockstep::new("queue_faults", queue::queue_faults())
         .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
         .run(CYCLES, |dut, step| {
-            dut.reset.next = step.reset();
-            for fault in &mut dut.fault {
-                fault.valid.next = seldom(step, 4);
-                fault.queue.next = step.rng.random_range(0..2_u64).into();
-                fault.cause.next = (word(step) & 7).into();
-                fault.index.next = (word(step) & 0xffff).into();
+            let reset = step.reset();
+            dut.reset.next = reset;
+            offered.resize(dut.fault.len(), None);
+            for (fault, offer) in dut.fault.iter_mut().zip(&mut offered) {
+                if reset {
+                    *offer = None;
+                } else if offer.is_none() && seldom(step, 4) {
+                    let queue = step.rng.random_range(0..2_u64);
+                    *offer = Some([queue, word(step) & 7, word(step) & 0xffff]);
+                }
+                let [queue, cause, index] = offer.unwrap_or_default();
+                fault.valid.next = offer.is_some();
+                fault.queue.next = queue.into();
+                fault.cause.next = cause.into();
+                fault.index.next = index.into();
             }
             dut.event_due.next = (word(step) & word(step) & 3).into();
             dut.room.next = (word(step) & 3).into();
@@ -232,5 +243,11 @@ fn faults() {
                 index.next = (word(step) & 0xffff).into();
             }
             dut.completion.ready.next = seldom(step, 3);
+            step.settle(dut);
+            for (fault, offer) in dut.fault.iter().zip(&mut offered) {
+                if fault.ready.val() {
+                    *offer = None;
+                }
+            }
         });
 }
