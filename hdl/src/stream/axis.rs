@@ -17,9 +17,6 @@
 //!
 //! Inside a kernel assign interfaces field by field; `join` and `link` drop a net's declaration when anything else reads it.
 
-// The derives add public width helpers that cannot carry documentation.
-#![allow(missing_docs)]
-
 use rust_hdl_core::prelude::*;
 
 /// Bytes per beat.
