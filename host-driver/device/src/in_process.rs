@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use longshore_dma::{DmaRegion, IovaTable, MapError, PAGE_SIZE};
+use longshore_dma::{Backing, DmaRegion, IovaTable, MapError, PAGE_SIZE};
 use nic_abi::{
     block::{DEVICE, MSIX_TABLE, device, msix},
     pci,
@@ -76,6 +76,7 @@ impl<N: LocalNic> InProcess<N> {
                 MSI_WINDOW + 0x10_0000..=(1 << 39) - 1,
             ],
             iova_page: PAGE_SIZE as u64,
+            memory: Backing::Private,
         };
         Ok(Self {
             nic,

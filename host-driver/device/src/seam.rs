@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use longshore_dma::DmaRegion;
+use longshore_dma::{Backing, DmaRegion};
 
 use crate::{DeviceError, Interrupt, Quiesced};
 
@@ -33,6 +33,8 @@ pub struct DeviceInfo {
     pub iova_ranges: Vec<RangeInclusive<u64>>,
     /// Granularity of mappings in bytes, a power of two.
     pub iova_page: u64,
+    /// Memory that the transport can map: only [`Backing::Shared`] is of use to a device in another process.
+    pub memory: Backing,
 }
 
 /// A device, by whatever transport.

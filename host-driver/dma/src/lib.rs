@@ -2,6 +2,7 @@
 //!
 //! - [`DmaRegion`]: page-aligned memory that a device may reach; every access is a copy or an atomic,
 //!   because the device may touch the memory at the same time
+//! - [`Backing`] and [`Pages`]: where that memory comes from
 //! - [`HostMemory`] and [`IovaTable`]: how a simulated device reaches memory by bus address
 //! - [`IovaAllocator`]: which bus address a region gets
 //! - [`Pool`] and [`Chunk`]: equal pieces of a region, given back by counted reference: the target of the
@@ -11,6 +12,7 @@
 //! memory.
 #![deny(unsafe_code)]
 
+mod allocate;
 mod host;
 mod iova;
 #[allow(
@@ -20,6 +22,7 @@ mod iova;
 mod memory;
 mod pool;
 
+pub use allocate::{Backing, HUGE_PAGE_SIZE, Pages};
 pub use host::{DmaFault, FaultCause, HostMemory, IovaTable, MapError};
 pub use iova::{IovaAllocator, IovaExhausted};
 pub use memory::{DmaRegion, OutOfRange, PAGE_SIZE};

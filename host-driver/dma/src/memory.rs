@@ -12,8 +12,7 @@ use std::{
     sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
-use memmap2::{Advice, MmapOptions, MmapRaw};
-use rustix::fs::{MemfdFlags, SealFlags};
+use memmap2::{Advice, MmapRaw};
 
 /// Granularity of regions and of IOVA mappings in bytes.
 pub const PAGE_SIZE: usize = 4096;
@@ -33,47 +32,42 @@ pub struct OutOfRange {
 }
 
 /// Page-aligned, zeroed memory for DMA, not inherited by forked children.
+///
+/// [`DmaRegion::allocate`] makes one.
 pub struct DmaRegion {
     map: MmapRaw,
     len: usize,
+    page: usize,
     file: Option<File>,
 }
 
 impl DmaRegion {
-    /// Private anonymous memory of at least `len` bytes (rounded up to pages).
-    ///
-    /// # Errors
-    /// What `mmap` or `madvise` report; `InvalidInput` for length 0.
-    pub fn anonymous(len: usize) -> io::Result<Self> {
-        let len = round_up(len)?;
-        let map = MmapRaw::from(MmapOptions::new().len(len).map_anon()?);
-        Self::finish(map, len, None)
-    }
-
-    /// Memory of at least `len` bytes that another process can map from [`DmaRegion::file`], sealed
-    /// against shrinking so that nobody can pull it away.
-    ///
-    /// # Errors
-    /// What `memfd_create`, `ftruncate`, `mmap` or `madvise` report; `InvalidInput` for length 0.
-    pub fn memfd(name: &str, len: usize) -> io::Result<Self> {
-        let len = round_up(len)?;
-        let fd = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-        rustix::fs::ftruncate(&fd, len as u64)?;
-        rustix::fs::fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW)?;
-        let file = File::from(fd);
-        let map = MmapOptions::new().len(len).map_raw(&file)?;
-        Self::finish(map, len, Some(file))
-    }
-
-    fn finish(map: MmapRaw, len: usize, file: Option<File>) -> io::Result<Self> {
+    /// Takes a fresh mapping of `len` bytes in pages of `page` bytes, of `file` if it has one.
+    pub(crate) fn new(
+        map: MmapRaw,
+        len: usize,
+        page: usize,
+        file: Option<File>,
+    ) -> io::Result<Self> {
+        debug_assert!(map.len() == len && len.is_multiple_of(page));
         map.advise(Advice::DontFork)?;
-        Ok(Self { map, len, file })
+        Ok(Self {
+            map,
+            len,
+            page,
+            file,
+        })
     }
 
     /// Length in bytes, a multiple of [`PAGE_SIZE`].
     #[allow(clippy::len_without_is_empty, reason = "a region is never empty")]
     pub fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of the pages it is made of: bus addresses that are multiples of it let an IOMMU map whole pages.
+    pub fn page_size(&self) -> usize {
+        self.page
     }
 
     /// The file behind the region, if other processes can map it.
@@ -261,20 +255,10 @@ impl fmt::Debug for DmaRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DmaRegion")
             .field("len", &self.len)
+            .field("page", &self.page)
             .field("shared", &self.file.is_some())
             .finish_non_exhaustive()
     }
-}
-
-fn round_up(len: usize) -> io::Result<usize> {
-    len.checked_next_multiple_of(PAGE_SIZE)
-        .filter(|&n| n > 0)
-        .ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "DMA region of length 0 or beyond the address space",
-            )
-        })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use longshore_device::Device;
-use longshore_dma::{DmaRegion, IovaAllocator};
+use longshore_dma::{DmaRegion, IovaAllocator, Pages};
 use longshore_refs::sync::Mutex;
 
 use crate::DriverError;
@@ -35,11 +35,13 @@ impl Bus {
 
     /// Fresh zeroed memory of at least `len` bytes, mapped for the device.
     pub(crate) fn allocate(self: &Arc<Self>, len: usize) -> Result<Mapping, DriverError> {
-        let region =
-            DmaRegion::anonymous(len).map_err(|source| DriverError::Memory { len, source })?;
+        let info = self.device.info();
+        let region = DmaRegion::allocate(len, info.memory, Pages::Best)
+            .map_err(|source| DriverError::Memory { len, source })?;
         let region = Arc::new(region);
         let size = region.len() as u64;
-        let align = self.device.info().iova_page;
+        // Aligned to the memory's own pages, so that the IOMMU maps each with one entry.
+        let align = info.iova_page.max(region.page_size() as u64);
         let iova = self.iovas.lock().allocate(size, align)?;
         if let Err(e) = self.device.dma_map(&region, iova) {
             self.iovas.lock().release(iova, size);
