@@ -27,6 +27,17 @@ pub enum DeviceError {
     /// A DMA mapping was refused.
     #[error("DMA mapping refused: {0}")]
     Map(#[from] MapError),
+    /// The kernel locks no more memory for this process.
+    #[error(
+        "the kernel locks no more memory for DMA ({asked} B asked for, the limit is {}): raise it (`ulimit -l unlimited`, memlock in /etc/security/limits.conf, LimitMEMLOCK= of the service) or have CAP_IPC_LOCK",
+        limit.map_or("unlimited".into(), |n| format!("{n} B"))
+    )]
+    LockedMemory {
+        /// Bytes asked for.
+        asked: u64,
+        /// RLIMIT_MEMLOCK.
+        limit: Option<u64>,
+    },
     /// The device did not do in time what it was asked for.
     #[error("the device did not become {what} in time; reset it")]
     Timeout {

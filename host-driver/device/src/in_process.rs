@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicBool, Ordering},
 };
 
 use longshore_dma::{Backing, DmaRegion, IovaTable, MapError, PAGE_SIZE};
@@ -47,7 +47,6 @@ impl<N: LocalNic> InProcess<N> {
     /// [`DeviceError::Gone`] if the NIC does not show its magic word, [`DeviceError::Io`] if there are no
     /// eventfds to be had.
     pub fn new(nic: Arc<Mutex<N>>) -> Result<Self, DeviceError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let table = Arc::new(IovaTable::new());
         let eventfds = (0..pci::MSIX_VECTORS_MAX)
             .map(|_| Interrupt::new().map(Arc::new))
@@ -64,7 +63,7 @@ impl<N: LocalNic> InProcess<N> {
             program_msix(&mut *locked, count);
             count
         };
-        let instance = NEXT.fetch_add(1, Ordering::Relaxed);
+        let instance = DeviceInfo::next_instance();
         let info = DeviceInfo {
             instance,
             transport: Transport::InProcess,
@@ -207,7 +206,7 @@ impl<N: LocalNic> Device for InProcess<N> {
         let mut nic = self.nic.lock();
         nic.flr();
         program_msix(&mut *nic, self.info.vectors);
-        Ok(Quiesced::new(
+        Ok(Quiesced::by_transport(
             self.info.instance,
             since,
             QuiesceProof::FunctionReset,
@@ -217,6 +216,6 @@ impl<N: LocalNic> Device for InProcess<N> {
     fn sever(&self) -> Quiesced {
         let since = Stamp::now();
         self.pull_out();
-        Quiesced::new(self.info.instance, since, QuiesceProof::Severed)
+        Quiesced::by_transport(self.info.instance, since, QuiesceProof::Severed)
     }
 }

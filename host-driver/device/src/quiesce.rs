@@ -35,7 +35,7 @@ impl Stamp {
 /// Confirmed quiesce of one device: magic and epoch match and the device says it is quiet, *or* a
 /// function-level reset is done, *or* its mappings are removed.
 ///
-/// Only transports and [`quiesce`] can make one. It covers what was handed to the device before the quiesce
+/// Transports and [`quiesce`] make one, nobody else. It covers what was handed to the device before the quiesce
 /// began, and nothing that was enabled since ([`Quiesced::covers`]).
 #[derive(Debug, Clone)]
 pub struct Quiesced {
@@ -45,8 +45,10 @@ pub struct Quiesced {
 }
 
 impl Quiesced {
-    /// `since` is taken before the quiesce begins.
-    pub(crate) fn new(instance: u64, since: Stamp, proof: QuiesceProof) -> Self {
+    /// For transports alone: that device `instance` was reset or cut off, and that this began after `since`.
+    ///
+    /// Whoever makes one answers for it: memory is freed against it.
+    pub fn by_transport(instance: u64, since: Stamp, proof: QuiesceProof) -> Self {
         Self {
             instance,
             since,
@@ -144,7 +146,7 @@ pub fn quiesce(
             found,
         });
     }
-    Ok(Quiesced::new(
+    Ok(Quiesced::by_transport(
         device.info().instance,
         since,
         QuiesceProof::Register,

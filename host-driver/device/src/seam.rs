@@ -1,6 +1,12 @@
 //! The seam itself.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::{
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use longshore_dma::{Backing, DmaRegion};
 
@@ -35,6 +41,14 @@ pub struct DeviceInfo {
     pub iova_page: u64,
     /// Memory that the transport can map: only [`Backing::Shared`] is of use to a device in another process.
     pub memory: Backing,
+}
+
+impl DeviceInfo {
+    /// A number for [`DeviceInfo::instance`]: never given out before in this process.
+    pub fn next_instance() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// A device, by whatever transport.
