@@ -13,32 +13,54 @@ pub(crate) struct Found {
     pub(crate) len: u64,
 }
 
+/// Opens `file` if `path` (percent-encoded, absolute) is `/` or its name.
+///
+/// # Errors
+/// The status to answer with.
+pub(crate) fn open_one(file: &Path, path: &str) -> Result<Found, Status> {
+    let name = file.file_name().ok_or(Status::InternalError)?;
+    let asked = relative(path)?;
+    if !asked.as_os_str().is_empty() && asked != Path::new(name) {
+        return Err(Status::NotFound);
+    }
+    // A link may bear the name: what it leads to is what was offered.
+    let real = file.canonicalize().map_err(|_| Status::NotFound)?;
+    open_plain(&real)
+}
+
 /// Opens the file that `path` (percent-encoded, absolute) names below `root`.
 ///
 /// # Errors
 /// The status to answer with.
 pub(crate) fn open(root: &Path, path: &str) -> Result<Found, Status> {
     let relative = relative(path)?;
-    let status = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Status::NotFound,
-        io::ErrorKind::PermissionDenied => Status::Forbidden,
-        io::ErrorKind::InvalidFilename => Status::BadRequest,
-        _ => Status::InternalError,
-    };
     // Symbolic links may lead out of the root: ask where it really is.
     let root = root.canonicalize().map_err(|_| Status::InternalError)?;
     let full = root.join(relative).canonicalize().map_err(status)?;
     if !full.starts_with(&root) {
         return Err(Status::Forbidden);
     }
+    open_plain(&full)
+}
+
+fn open_plain(full: &Path) -> Result<Found, Status> {
     let meta = full.metadata().map_err(status)?;
     // No listings, no devices, no pipes: opening a pipe would block.
     if !meta.is_file() {
         return Err(Status::Forbidden);
     }
-    let file = File::open(&full).map_err(status)?;
+    let file = File::open(full).map_err(status)?;
     let len = file.metadata().map_err(status)?.len();
     Ok(Found { file, len })
+}
+
+fn status(error: io::Error) -> Status {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Status::NotFound,
+        io::ErrorKind::PermissionDenied => Status::Forbidden,
+        io::ErrorKind::InvalidFilename => Status::BadRequest,
+        _ => Status::InternalError,
+    }
 }
 
 /// The decoded path without its leading slash, free of `..`.
@@ -77,6 +99,21 @@ fn percent_decode(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_file_is_found_under_its_name_and_as_the_root_and_its_neighbours_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tide.bin");
+        std::fs::write(&path, b"ebb").unwrap();
+        std::fs::write(folder.path().join("secret"), b"no").unwrap();
+        for asked in ["/", "/tide.bin", "/tide%2Ebin"] {
+            assert_eq!(open_one(&path, asked).unwrap().len, 3, "{asked}");
+        }
+        let status = |asked| open_one(&path, asked).unwrap_err();
+        assert_eq!(status("/secret"), Status::NotFound);
+        assert_eq!(status("/../secret"), Status::Forbidden);
+        assert_eq!(open_one(folder.path(), "/").unwrap_err(), Status::Forbidden);
+    }
 
     #[test]
     fn only_files_below_the_root_are_opened() {

@@ -5,11 +5,14 @@
 //! [`Write`](std::io::Write), [`Server::run`] all connections of a [`Listener`]; so the same server runs over
 //! the kernel's sockets and over Longshore's.
 //!
+//! [`client`] is the other side: one GET or PUT over a connection.
+//!
 //! Spoken: GET, HEAD, PUT and POST, `Content-Length`, `Expect: 100-continue`, persistent connections and
 //! pipelining. Not spoken: chunked bodies (411), ranges, directory listings, TLS.
 #![forbid(unsafe_code)]
 
 mod body;
+pub mod client;
 mod files;
 mod listener;
 mod request;

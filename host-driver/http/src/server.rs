@@ -16,10 +16,19 @@ use crate::upload::{Sink, Upload, hex};
 /// Bytes of an unwanted body that are read and thrown away so that the client sees the answer.
 const DRAIN_MAX: u64 = 1 << 20;
 
-/// Serves the files of one directory, and notes uploads.
+/// What is there to be had.
+#[derive(Debug)]
+enum Offer {
+    /// The files below a directory.
+    Folder(PathBuf),
+    /// One file, under its own name and as `/`.
+    File(PathBuf),
+}
+
+/// Serves the files of one directory, or one file, and notes uploads.
 #[derive(Debug)]
 pub struct Server {
-    root: PathBuf,
+    offer: Offer,
     upload_max: u64,
     uploads: Mutex<Vec<Upload>>,
 }
@@ -38,10 +47,19 @@ pub struct Summary {
 impl Server {
     /// A server of the files below `root`; uploads of up to 1 TiB.
     pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self::of(Offer::Folder(root.into()))
+    }
+
+    /// A server of the file `path` alone, under its own name and as `/`; uploads of up to 1 TiB.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::of(Offer::File(path.into()))
+    }
+
+    const fn of(offer: Offer) -> Self {
         Self {
-            root: root.into(),
+            offer,
             upload_max: 1 << 40,
-            uploads: Mutex::default(),
+            uploads: Mutex::new(Vec::new()),
         }
     }
 
@@ -133,7 +151,11 @@ impl Server {
         // RFC 9110 §9.3.1: a body of a GET means nothing, but its bytes are there.
         connection.read_body(request.body, |_| {})?;
         let with_body = request.method == Method::Get;
-        let mut found = match files::open(&self.root, &request.path) {
+        let found = match &self.offer {
+            Offer::Folder(root) => files::open(root, &request.path),
+            Offer::File(path) => files::open_one(path, &request.path),
+        };
+        let mut found = match found {
             Ok(found) => found,
             Err(status) => {
                 info!(path = request.path, %status, "no file to send");

@@ -35,7 +35,7 @@ pub enum Resolution {
 }
 
 /// Something that the transport layer wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The next hop is known: what was pending can go.
     Resolved(IpAddr),
@@ -43,6 +43,8 @@ pub enum Notice {
     Lost(IpAddr),
     /// An ICMP error came.
     Icmp(IcmpError),
+    /// The answer to an echo request came.
+    Echo(EchoReply),
 }
 
 /// Neighbours, echo replies and ICMP errors of one interface.
@@ -52,6 +54,8 @@ pub struct Interface {
     cache: Cache,
     outbound: VecDeque<Vec<u8>>,
     notices: VecDeque<Notice>,
+    /// Identifiers of echo requests whose answers somebody wants.
+    echoes: Vec<u16>,
 }
 
 impl Interface {
@@ -66,6 +70,7 @@ impl Interface {
             config,
             outbound: VecDeque::new(),
             notices: VecDeque::new(),
+            echoes: Vec::new(),
         })
     }
 
@@ -234,6 +239,9 @@ impl Interface {
     }
 }
 
+mod echo;
 mod icmp;
 #[cfg(test)]
 mod tests;
+
+pub use echo::{EchoError, EchoReply};

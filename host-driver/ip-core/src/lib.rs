@@ -6,8 +6,8 @@
 //! * [`parse()`]: a received frame and the NIC's verdicts → [`Packet`], or the reason to [`Discard`] it.
 //!   A pure function, so that the established path needs no lock of this layer.
 //! * [`Config`]: addresses and routes; fixed once made.
-//! * [`Interface`]: what is mutable: the neighbour cache (ARP, neighbour discovery), echo replies, ICMP
-//!   errors turned into [`IcmpError`].
+//! * [`Interface`]: what is mutable: the neighbour cache (ARP, neighbour discovery), echo requests and replies,
+//!   ICMP errors turned into [`IcmpError`].
 //! * [`Path`] and [`HeaderTemplate`]: header bytes and offsets of a TCP or UDP (super-)segment, ready for
 //!   the NIC to checksum and to cut.
 //! * [`checksum`]: the same in software, for a NIC without the feature.
@@ -35,7 +35,7 @@ pub use config::{Config, ConfigError, Route};
 pub use discard::{Discard, DiscardCounters};
 pub use etherparse::IpNumber;
 pub use icmp::{IcmpError, IcmpErrorKind, Quoted};
-pub use interface::{Interface, Notice, Resolution};
+pub use interface::{EchoError, EchoReply, Interface, Notice, Resolution};
 pub use mac::MacAddr;
 pub use neighbour::NeighbourConfig;
 pub use nic_abi::completion::Verdict;

@@ -1,4 +1,5 @@
-//! Sockets over the Longshore NIC: [`TcpListener`] and [`TcpStream`] with `std::net`'s names and semantics.
+//! Sockets over the Longshore NIC: [`TcpListener`] and [`TcpStream`] with `std::net`'s names and semantics, and
+//! [`Echo`] for ICMP echo.
 //!
 //! ```no_run
 //! use std::io::Write;
@@ -43,6 +44,7 @@ mod active;
 mod clock;
 mod config;
 mod counters;
+mod echo;
 mod failure;
 mod file;
 mod input;
@@ -69,6 +71,7 @@ mod way;
 pub use accept::TcpListener;
 pub use config::StackConfig;
 pub use counters::StackCounters;
+pub use echo::{Echo, EchoEvent};
 pub use ready::{Notify, Readiness};
 pub use stack::{Living, Stack, StackError};
 pub use stream::TcpStream;

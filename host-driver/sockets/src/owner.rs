@@ -218,12 +218,12 @@ impl Shared {
             tx.commit();
             drop(tx);
             for notice in notices {
-                self.on_notice(notice);
+                self.on_notice(now, notice);
             }
         }
     }
 
-    fn on_notice(&self, notice: Notice) {
+    fn on_notice(&self, now: Duration, notice: Notice) {
         match notice {
             Notice::Resolved(_) => {
                 let waiting = std::mem::take(&mut *self.unresolved.lock());
@@ -233,6 +233,7 @@ impl Shared {
             }
             Notice::Lost(hop) => {
                 tracing::info!(%hop, "neighbour does not answer");
+                self.on_echo_neighbour_lost(hop);
                 let waiting = std::mem::take(&mut *self.unresolved.lock());
                 for handle in waiting {
                     if let Some(pcb) = self.pcbs.get(handle) {
@@ -252,6 +253,7 @@ impl Shared {
                 count(&self.counters.icmp_errors);
                 self.on_icmp(&error);
             }
+            Notice::Echo(reply) => self.on_echo(reply, now),
         }
     }
 

@@ -90,6 +90,7 @@ impl Shared {
         for (tuple, entry) in self.table.take_if(rest) {
             self.forget(&tuple, Some(entry));
         }
+        self.end_echoes();
         for queue in 0..self.queues.len() {
             self.nic.wake(queue);
         }

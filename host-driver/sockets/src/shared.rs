@@ -12,6 +12,7 @@ use tcp_core::IsnGenerator;
 use crate::clock::Clock;
 use crate::config::StackConfig;
 use crate::counters::Counters;
+use crate::echo::Inbox;
 use crate::listener::{Listener, Listeners};
 use crate::neighbours::Neighbours;
 use crate::nic::Nic;
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) queues: Vec<Queue>,
     /// Connections that wait for a neighbour.
     pub(crate) unresolved: Mutex<Vec<Handle>>,
+    /// Who waits for answers to echo requests.
+    pub(crate) echoes: Mutex<Vec<Arc<Inbox>>>,
     pub(crate) counters: Counters,
     pub(crate) discards: DiscardCounters,
     /// Next offset into the ephemeral ports.

@@ -150,6 +150,7 @@ impl Stack {
             queues: (0..nic.queues()).map(|_| Queue::default()).collect(),
             nic,
             unresolved: Mutex::default(),
+            echoes: Mutex::default(),
             counters: Counters::default(),
             discards: DiscardCounters::default(),
             port: AtomicU64::new(port),

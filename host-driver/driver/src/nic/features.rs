@@ -28,7 +28,11 @@ impl Features {
         self.entries.iter().any(|(f, ..)| *f == feature)
     }
 
-    pub(crate) fn read(device: &dyn Device) -> Result<Self, DriverError> {
+    /// Reads the directory of a live device; changes nothing.
+    ///
+    /// # Errors
+    /// [`DriverError::MissingFeature`], [`DriverError::Nonsense`], or what the transport reports.
+    pub fn read(device: &dyn Device) -> Result<Self, DriverError> {
         let base = device.read32(DEVICE.at(0, device::DIRECTORY))?;
         let mut entries = Vec::new();
         for i in 0..DIRECTORY.count {

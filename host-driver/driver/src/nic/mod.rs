@@ -38,53 +38,30 @@ pub struct Identity {
     pub frame_limit: u32,
 }
 
-/// A Longshore NIC. Cheap to clone; the device is silenced when the last clone and the last queue pair are gone.
-#[derive(Clone)]
-pub struct Nic {
-    shared: Arc<Shared>,
+/// Magic word and contract version; gives the version's register.
+fn check_contract(device: &dyn Device) -> Result<u32, DriverError> {
+    let magic = device.read32(DEVICE.at(0, device::MAGIC))?;
+    if magic == u32::MAX {
+        return Err(DeviceError::Gone.into());
+    }
+    if magic != nic_abi::MAGIC {
+        return Err(DriverError::BadMagic { found: magic });
+    }
+    let version = device.read32(DEVICE.at(0, device::VERSION))?;
+    if device::VERSION_MAJOR.get(version) != device::VERSION_MAJOR.get(nic_abi::ABI_VERSION) {
+        return Err(DriverError::Version { found: version });
+    }
+    Ok(version)
 }
 
-impl Nic {
-    /// Identifies the device, checks the contract's version, resets it, and lets its queue pairs use the bus.
-    /// Reception stays off until [`Nic::set_reception`].
+impl Identity {
+    /// Reads what a live device says of itself; changes nothing.
     ///
     /// # Errors
-    /// [`DriverError::BadMagic`], [`DriverError::Version`], [`DriverError::MissingFeature`],
-    /// [`DriverError::Nonsense`], or what the transport reports.
-    pub fn open(device: Arc<dyn Device>) -> Result<Self, DriverError> {
-        Self::open_with(device, Patience::default())
-    }
-
-    /// As [`Nic::open`], with another patience for status registers.
-    ///
-    /// # Errors
-    /// As [`Nic::open`].
-    pub fn open_with(device: Arc<dyn Device>, patience: Patience) -> Result<Self, DriverError> {
+    /// [`DriverError::BadMagic`], [`DriverError::Version`], [`DriverError::Nonsense`], or what the transport reports.
+    pub fn read(device: &dyn Device, features: &Features) -> Result<Self, DriverError> {
+        let version = check_contract(device)?;
         let read = |register| device.read32(DEVICE.at(0, register));
-        let magic = read(device::MAGIC)?;
-        if magic == u32::MAX {
-            return Err(DeviceError::Gone.into());
-        }
-        if magic != nic_abi::MAGIC {
-            return Err(DriverError::BadMagic { found: magic });
-        }
-        let version = read(device::VERSION)?;
-        if device::VERSION_MAJOR.get(version) != device::VERSION_MAJOR.get(nic_abi::ABI_VERSION) {
-            return Err(DriverError::Version { found: version });
-        }
-        let before = read(device::EPOCH)?;
-        let quiesced = device.reset()?;
-        patience.poll("alive after reset", || {
-            Ok((read(device::MAGIC)? == nic_abi::MAGIC).then_some(()))
-        })?;
-        let epoch = read(device::EPOCH)?;
-        if epoch != before.wrapping_add(1) {
-            return Err(DriverError::Nonsense {
-                register: device::EPOCH.name,
-                value: epoch,
-            });
-        }
-        let features = Features::read(&*device)?;
         let queue_pairs = read(device::QUEUE_PAIRS)?;
         if queue_pairs == 0 || queue_pairs > QUEUE.count {
             return Err(DriverError::Nonsense {
@@ -114,7 +91,7 @@ impl Nic {
                 });
             }
         }
-        let identity = Identity {
+        Ok(Self {
             version: (
                 device::VERSION_MAJOR.get(version) as u16,
                 device::VERSION_MINOR.get(version) as u16,
@@ -122,7 +99,48 @@ impl Nic {
             queue_pairs,
             core_clock_khz: read(device::CORE_CLOCK)?,
             frame_limit,
-        };
+        })
+    }
+}
+
+/// A Longshore NIC. Cheap to clone; the device is silenced when the last clone and the last queue pair are gone.
+#[derive(Clone)]
+pub struct Nic {
+    shared: Arc<Shared>,
+}
+
+impl Nic {
+    /// Identifies the device, checks the contract's version, resets it, and lets its queue pairs use the bus.
+    /// Reception stays off until [`Nic::set_reception`].
+    ///
+    /// # Errors
+    /// [`DriverError::BadMagic`], [`DriverError::Version`], [`DriverError::MissingFeature`],
+    /// [`DriverError::Nonsense`], or what the transport reports.
+    pub fn open(device: Arc<dyn Device>) -> Result<Self, DriverError> {
+        Self::open_with(device, Patience::default())
+    }
+
+    /// As [`Nic::open`], with another patience for status registers.
+    ///
+    /// # Errors
+    /// As [`Nic::open`].
+    pub fn open_with(device: Arc<dyn Device>, patience: Patience) -> Result<Self, DriverError> {
+        let read = |register| device.read32(DEVICE.at(0, register));
+        check_contract(&*device)?;
+        let before = read(device::EPOCH)?;
+        let quiesced = device.reset()?;
+        patience.poll("alive after reset", || {
+            Ok((read(device::MAGIC)? == nic_abi::MAGIC).then_some(()))
+        })?;
+        let epoch = read(device::EPOCH)?;
+        if epoch != before.wrapping_add(1) {
+            return Err(DriverError::Nonsense {
+                register: device::EPOCH.name,
+                value: epoch,
+            });
+        }
+        let features = Features::read(&*device)?;
+        let identity = Identity::read(&*device, &features)?;
         let shared = Shared {
             bus: Arc::new(Bus::new(device)),
             features,

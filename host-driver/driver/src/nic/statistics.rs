@@ -2,18 +2,31 @@
 
 use std::fmt;
 
+use longshore_device::{Device, DeviceError};
 use nic_abi::{
     block::STATS,
     stats::{COUNTERS, RX_OUTCOMES, Stat, TX_OUTCOMES},
 };
 
-use crate::{DriverError, Nic};
+use crate::{DriverError, Features, Nic};
 
 /// All counters, read one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statistics([u64; COUNTERS.len()]);
 
 impl Statistics {
+    /// Reads all counters of a device that nobody else reads meanwhile; resets and changes nothing.
+    ///
+    /// # Errors
+    /// What the transport reports.
+    pub fn read(device: &dyn Device, features: &Features) -> Result<Self, DeviceError> {
+        let mut all = [0; COUNTERS.len()];
+        for (&stat, value) in Stat::ALL.iter().zip(&mut all) {
+            *value = read(device, features, stat)?;
+        }
+        Ok(Self(all))
+    }
+
     /// One counter.
     pub fn get(&self, stat: Stat) -> u64 {
         self.0[stat as usize]
@@ -45,20 +58,23 @@ impl fmt::Display for Statistics {
     }
 }
 
+/// Reads one counter: the lower word latches the upper one.
+fn read(device: &dyn Device, features: &Features, stat: Stat) -> Result<u64, DeviceError> {
+    // The block may lie elsewhere than in the tables; the counter's place in it is fixed.
+    let at = stat.offset() - STATS.base + features.stats.base;
+    let low = device.read32(at)?;
+    let high = device.read32(at + 4)?;
+    Ok(u64::from(high) << 32 | u64::from(low))
+}
+
 impl Nic {
     /// Reads one counter. Register reads: for people and tests, not for the data path.
     ///
     /// # Errors
     /// What the transport reports.
     pub fn statistic(&self, stat: Stat) -> Result<u64, DriverError> {
-        let device = self.shared.device();
-        // The block may lie elsewhere than in the tables; the counter's place in it is fixed.
-        let at = stat.offset() - STATS.base + self.shared.features.stats.base;
         let _latch = self.shared.latch.lock();
-        // Reading the lower word latches the upper one.
-        let low = device.read32(at)?;
-        let high = device.read32(at + 4)?;
-        Ok(u64::from(high) << 32 | u64::from(low))
+        Ok(read(self.shared.device(), &self.shared.features, stat)?)
     }
 
     /// Reads all counters.
@@ -66,10 +82,10 @@ impl Nic {
     /// # Errors
     /// What the transport reports.
     pub fn statistics(&self) -> Result<Statistics, DriverError> {
-        let mut all = [0; COUNTERS.len()];
-        for (&stat, value) in Stat::ALL.iter().zip(&mut all) {
-            *value = self.statistic(stat)?;
-        }
-        Ok(Statistics(all))
+        let _latch = self.shared.latch.lock();
+        Ok(Statistics::read(
+            self.shared.device(),
+            &self.shared.features,
+        )?)
     }
 }

@@ -33,6 +33,9 @@ impl Interface {
                 let reply = frame::icmpv4(macs, destination, source, kind, icmp.payload());
                 self.push(reply.ok_or(Discard::Malformed)?)
             }
+            Icmpv4Type::EchoReply(echo) if self.config.is_own(destination.into()) => {
+                self.on_echo_reply(ip, echo, icmp.payload())
+            }
             _ => Err(Discard::IcmpIgnored),
         }
     }
@@ -61,6 +64,9 @@ impl Interface {
                 let reply =
                     frame::icmpv6(macs, own, source, frame::HOP_LIMIT, kind, icmp.payload());
                 self.push(reply.ok_or(Discard::Malformed)?)
+            }
+            Icmpv6Type::EchoReply(echo) if self.config.is_own(destination.into()) => {
+                self.on_echo_reply(ip, echo, icmp.payload())
             }
             Icmpv6Type::NeighborSolicitation => {
                 let body = ndp::Body::parse(icmp.payload())?;

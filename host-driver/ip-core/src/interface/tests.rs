@@ -247,3 +247,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_echo_comes_back_to_whoever_asked_for_it_and_to_nobody_else() {
+    let now = Duration::ZERO;
+    for (own, far) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
+        let (mut a, mut b) = pair();
+        assert!(a.open_echo(7));
+        assert!(!a.open_echo(7), "the identifier is taken");
+        a.send_echo(now, addr(far), 7, 1, b"tide").unwrap();
+        carry(now, &mut a, &mut b);
+        assert_eq!(a.poll_notice(), Some(Notice::Resolved(addr(far))));
+        let reply = EchoReply {
+            from: addr(far),
+            identifier: 7,
+            sequence: 1,
+            hop_limit: 64,
+            data: b"tide".to_vec(),
+        };
+        assert_eq!(a.poll_notice(), Some(Notice::Echo(reply)));
+        assert_eq!(a.poll_notice(), None);
+        a.close_echo(7);
+        a.send_echo(now, addr(far), 7, 2, b"tide").unwrap();
+        give(now, &mut b, &a.poll_transmit().unwrap()).unwrap();
+        let answer = b.poll_transmit().unwrap();
+        assert_eq!(give(now, &mut a, &answer), Err(Discard::IcmpIgnored));
+        assert!(a.open_echo(7), "{own}");
+    }
+}
+
+#[test]
+fn an_echo_that_cannot_go_out_is_refused_with_the_reason() {
+    let (mut a, _) = pair();
+    let far = addr("192.0.2.2");
+    let most = 1500 - 20 - 8;
+    assert_eq!(
+        a.send_echo(Duration::ZERO, far, 1, 1, &[0; 1473]),
+        Err(EchoError::TooLong { len: 1473, most })
+    );
+    assert_eq!(a.send_echo(Duration::ZERO, far, 1, 1, &[0; 1472]), Ok(()));
+    assert_eq!(
+        a.send_echo(Duration::ZERO, addr("8.8.8.8"), 1, 1, &[]),
+        Err(EchoError::NoRoute(addr("8.8.8.8")))
+    );
+}
