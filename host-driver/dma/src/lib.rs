@@ -13,6 +13,7 @@
 #![deny(unsafe_code)]
 
 mod allocate;
+mod foreign;
 mod host;
 mod iova;
 #[allow(
