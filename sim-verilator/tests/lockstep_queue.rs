@@ -3,6 +3,7 @@
 use longshore_hdl::{bits::from_u128, queue, queue::register_map::Target};
 use rand::RngExt as _;
 use sim_verilator::lockstep::{Lockstep, Step};
+use std::collections::VecDeque;
 
 const CYCLES: u64 = 10_000;
 
@@ -134,32 +135,41 @@ fn pair() {
 
 #[test]
 fn fetch_lane() {
-    let mut flight = 0_u32;
+    // Reads in flight by how many descriptors each asked for.
+    let mut flight = VecDeque::new();
     Lockstep::new("queue_fetch_lane", queue::queue_fetch_lane())
         .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
         .run(CYCLES, |dut, step| {
             dut.reset.next = step.reset();
             dut.restart.next = seldom(step, 200);
             dut.run.next = !seldom(step, 50);
-            if seldom(step, 16) {
+            // By turns the driver posts on, posts nothing, and starts again where the queue stands.
+            let turn = step.cycle % 600;
+            if turn == 599 {
+                dut.tail.next = dut.head.val();
+            } else if turn < 300 && seldom(step, 16) {
                 dut.tail.next = (dut.tail.val().to_u64() + step.rng.random_range(0..20)).into();
             }
             step.settle(dut);
             let issue = dut.want.val() && step.rng.random();
-            let ended = flight > 0 && seldom(step, 3);
-            flight = if step.in_reset() {
-                0
-            } else {
-                flight + u32::from(issue) - u32::from(ended)
-            };
-            dut.issue.next = issue;
-            dut.issue_count.next = step
+            let count = step
                 .rng
-                .random_range(1..=dut.available.val().to_u64().max(1))
-                .into();
-            dut.ended.next = ended;
+                .random_range(1..=dut.available.val().to_u64().max(1));
+            dut.issue.next = issue;
+            dut.issue_count.next = count.into();
+            dut.ended.next = false;
+            if step.in_reset() {
+                flight.clear();
+            } else if seldom(step, 3)
+                && let Some(count) = flight.pop_front()
+            {
+                dut.ended.next = true;
+                dut.ended_count.next = count;
+            }
+            if issue {
+                flight.push_back(dut.issue_count.next);
+            }
             dut.ended_failed.next = seldom(step, 16);
-            dut.ended_count.next = step.rng.random_range(1..=16_u64).into();
             dut.filling.next = dut.hungry.val();
             dut.fill.next = seldom(step, 2);
             dut.fill_data.next = from_u128(step.rng.random());

@@ -1,5 +1,6 @@
 //! The valid/ready protocol (docs/GATEWARE.md) on every channel among a module's ports: once `valid` is high it stays so, and what
-//! goes with it does not change, until `ready`. Streams have a checker of their own.
+//! goes with it does not change, until `ready`. A channel with a gate (descriptors and `run`) is withdrawn while the gate is low, and
+//! only then. Streams have a checker of their own.
 
 use super::probe::Value;
 use longshore_hdl::emit::{Direction, Port};
@@ -14,6 +15,8 @@ pub(super) struct Channel {
     valid: usize,
     ready: usize,
     payload: Vec<usize>,
+    /// Port and bit without which nothing is offered, and in whose low cycles an offer is withdrawn.
+    pub(super) gate: Option<(usize, usize)>,
     /// What was offered and not taken.
     waiting: Option<Vec<Value>>,
 }
@@ -46,6 +49,7 @@ pub(super) fn find(ports: &[Port]) -> Vec<Channel> {
                 valid,
                 ready,
                 payload,
+                gate: None,
                 waiting: None,
             })
         })
@@ -59,6 +63,16 @@ impl Channel {
         if self.reset.is_some_and(bit) {
             self.waiting = None;
             return Ok(());
+        }
+        if let Some((port, place)) = self.gate
+            && values[port][place / 32] >> (place % 32) & 1 == 0
+        {
+            self.waiting = None;
+            return if bit(self.valid) {
+                Err(format!("valid without bit {place} of {}", ports[port].name))
+            } else {
+                Ok(())
+            };
         }
         let payload: Vec<Value> = self.payload.iter().map(|&i| values[i].clone()).collect();
         if let Some(before) = self.waiting.take() {
@@ -94,6 +108,32 @@ mod tests {
             port("wr$ready", Direction::Input),
             port("wr2$addr", Direction::Output),
         ]
+    }
+
+    #[test]
+    fn a_gate_withdraws_what_is_offered_and_nothing_else_does() {
+        let ports = ports();
+        let gated = |cycles: &[(u32, u32, u32)]| {
+            let mut channel = find(&ports).remove(0);
+            // Bit 1 of the port behind the channel's own.
+            channel.gate = Some((4, 1));
+            cycles
+                .iter()
+                .map(|&(valid, ready, gate)| {
+                    let values = [0, 6, valid, ready, gate << 1].map(|v| vec![v]);
+                    channel.check(&values, &ports)
+                })
+                .find_map(Result::err)
+        };
+        assert_eq!(gated(&[(1, 0, 1), (0, 0, 0), (1, 0, 1), (1, 1, 1)]), None);
+        assert_eq!(
+            gated(&[(1, 0, 1), (0, 0, 1)]).unwrap(),
+            "valid fell before ready"
+        );
+        assert_eq!(
+            gated(&[(1, 0, 1), (1, 0, 0)]).unwrap(),
+            "valid without bit 1 of wr2$addr"
+        );
     }
 
     /// Feeds `(addr, valid, ready)` per cycle; answers the last check's complaint, the others must have none.

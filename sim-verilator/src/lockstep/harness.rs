@@ -206,6 +206,21 @@ impl<T: Block> Lockstep<T> {
         self
     }
 
+    /// Says that the valid/ready channel `name` offers nothing while bit `bit` of port `gate` is low, and that this is the only way in
+    /// which an offer may be withdrawn (docs/GATEWARE.md: descriptors).
+    ///
+    /// # Panics
+    /// If there is no such channel or port.
+    #[must_use]
+    pub fn gated(mut self, name: &str, gate: &str, bit: usize) -> Self {
+        let at = self.ports.iter().position(|p| p.name == gate);
+        let gate = at.unwrap_or_else(|| panic!("no port {gate}"));
+        let channel = self.channels.iter_mut().find(|c| c.name == name);
+        let channel = channel.unwrap_or_else(|| panic!("no channel {name}"));
+        channel.gate = Some((gate, bit));
+        self
+    }
+
     /// Uses this seed instead of `$LONGSHORE_SEED` or a fresh one.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {

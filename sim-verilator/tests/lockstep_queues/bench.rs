@@ -1,14 +1,31 @@
 //! Surroundings of the queue pairs: a register initiator, host memory, two engines, interrupts.
 
-use longshore_hdl::{bits::from_u128, host::mem, queue::queues::Queues};
+use longshore_hdl::{
+    bits::from_u128,
+    host::mem,
+    queue::{self, queues::Queues},
+};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Pace, Step};
+use sim_verilator::lockstep::{Lockstep, Pace, Step};
 use std::collections::{HashMap, VecDeque};
 
 /// Queue pairs of the module under test.
 pub(crate) const PAIRS: usize = 2;
 /// The module under test.
 pub(crate) type Dut = Queues<PAIRS>;
+
+/// The module in lock step, with the rule of its descriptors: offered while `run`.
+pub(crate) fn lockstep() -> Lockstep<Dut> {
+    let mut lockstep =
+        Lockstep::new("queues", queue::queues())
+            .clock("clock", 4_000, |dut, level| dut.clock.next = level.into());
+    for q in 0..PAIRS {
+        for ring in ["sq", "rq"] {
+            lockstep = lockstep.gated(&format!("{ring}_desc${q}"), "run", q);
+        }
+    }
+    lockstep
+}
 
 /// A register access to be done.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,11 @@
 //! Every register of nic-abi's tables: reset value, writable bits, rights.
 
-use super::bench::{Bench, Dut, PAIRS};
-use longshore_hdl::queue::{self, register_map::Identity};
+use super::bench::{Bench, Dut, PAIRS, lockstep};
+use longshore_hdl::queue::register_map::Identity;
 use nic_abi::block::{
     self, BASE_DIRECTORY, DEVICE, DIRECTORY, PORT, QUEUE, device, port, queue as pair,
 };
 use nic_abi::register::{Access, Register};
-use sim_verilator::lockstep::Lockstep;
 
 const EPOCH: u32 = 0x1234_5678;
 const RATE: u32 = 10_000;
@@ -54,12 +53,10 @@ fn surroundings(dut: &mut Dut) {
 
 /// Runs the accesses and returns what the reads answered.
 fn answers(mut bench: Bench, cycles: u64) -> Vec<(u32, u32)> {
-    Lockstep::new("queues", queue::queues())
-        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
-        .run(cycles, |dut, step| {
-            surroundings(dut);
-            bench.cycle(dut, step);
-        });
+    lockstep().run(cycles, |dut, step| {
+        surroundings(dut);
+        bench.cycle(dut, step);
+    });
     assert!(bench.accessed(), "{} accesses left", bench.accesses.len());
     bench.answers.into()
 }
