@@ -49,6 +49,8 @@ mod failure;
 mod file;
 mod input;
 mod listener;
+#[doc(hidden)]
+pub mod look_up;
 mod neighbours;
 mod nic;
 mod output;

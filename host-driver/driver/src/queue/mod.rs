@@ -88,10 +88,11 @@ pub struct QueuePair<T: Send> {
     sq: Submission<T>,
     rq: ReceiveQueue,
     cq: CompletionQueue,
-    buffers: Arc<Pool>,
     /// Buffers on their way from a frame back to the receive ring, past the pool.
     recycled: Vec<Chunk<B>>,
     chain: Chain,
+    /// Below everything that holds chunks of it: fields are dropped from top to bottom.
+    buffers: Arc<Pool>,
     counters: Counters,
     not_sync: PhantomData<Cell<()>>,
 }

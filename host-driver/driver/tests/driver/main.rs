@@ -3,6 +3,7 @@
 
 mod adversary;
 mod allocation;
+mod drops;
 mod lifecycle;
 mod open;
 mod receive;
