@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod document;
+mod guest;
 mod links;
 mod lint;
 mod process;
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// All tests.
     Test(test::Args),
+    /// The driver in a guest: kernel VFIO, IOMMU and QEMU, the simulated NIC outside.
+    Guest(guest::Args),
     /// Formatting, clippy, the kernel lint, contract drift, documents.
     Lint,
     /// Write the Verilog of every module.
@@ -65,6 +68,7 @@ fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Guest(args) => guest::run(&args),
         Command::Lint => lint::run(),
         Command::Verilog(args) => verilog::run(&args),
         Command::Registers(args) => registers::run(&args),

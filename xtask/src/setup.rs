@@ -23,7 +23,7 @@ const CXX: Need = Need {
     why: "compiles that simulator",
     packages: ["g++", "gcc-c++", "gcc"],
 };
-const IP: Need = Need {
+pub(crate) const IP: Need = Need {
     program: "ip",
     why: "makes the network namespace of the Linux peer",
     packages: ["iproute2", "iproute", "iproute2"],
@@ -33,7 +33,7 @@ const PING: Need = Need {
     why: "asks our stack for an echo",
     packages: ["iputils-ping", "iputils", "iputils"],
 };
-const CURL: Need = Need {
+pub(crate) const CURL: Need = Need {
     program: "curl",
     why: "is the Linux peer's HTTP client",
     packages: ["curl", "curl", "curl"],

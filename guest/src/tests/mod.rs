@@ -1,0 +1,84 @@
+//! The tests, each a function that fails or says in a few words what it saw.
+
+mod faults;
+mod interrupts;
+mod killed;
+mod memory;
+mod open;
+mod reset;
+mod stall;
+mod tcp;
+mod two;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Result, anyhow};
+use longshore_sysfs::Address;
+
+use crate::{card, outside::Outside};
+
+/// What a test is given.
+pub(crate) struct Guest<'a> {
+    pub(crate) outside: &'a Outside,
+    /// The NICs.
+    pub(crate) nics: Vec<Address>,
+}
+
+type Test = fn(&Guest) -> Result<String>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("bind-and-open", open::bind_and_open),
+    ("refusals", open::refusals),
+    ("map-bar0", open::map_bar0),
+    ("dma-4k-pages", memory::small_pages),
+    ("dma-huge-pages", memory::huge_pages),
+    ("iova-limits", memory::limits),
+    ("locked-memory-limit", memory::locked_memory),
+    ("msix-every-queue", interrupts::every_queue),
+    ("reset-mid-traffic", reset::mid_traffic),
+    ("sever", reset::sever),
+    ("faulted-read", faults::read),
+    ("faulted-write", faults::write),
+    ("driver-killed", killed::mid_dma),
+    ("simulator-stall", stall::ten_seconds),
+    ("two-nics", two::at_once),
+    ("tcp-both-ways", tcp::both_ways),
+];
+
+/// Runs all tests, or those that the kernel's command line names (`longshore.tests=a,b`).
+pub(crate) fn run(outside: &Outside) {
+    let wanted = wanted();
+    let nics = match card::addresses() {
+        Ok(nics) => nics,
+        Err(error) => {
+            outside.tell(&format!("failed boot {error:#}"));
+            outside.tell("end");
+            return;
+        }
+    };
+    let guest = Guest { outside, nics };
+    for (name, test) in TESTS {
+        if wanted
+            .as_ref()
+            .is_some_and(|list| !list.iter().any(|w| w == name))
+        {
+            continue;
+        }
+        outside.tell(&format!("run {name}"));
+        let result = catch_unwind(AssertUnwindSafe(|| test(&guest)))
+            .unwrap_or_else(|_| Err(anyhow!("panicked: the console tells where")));
+        match result {
+            Ok(detail) => outside.tell(&format!("ok {name} {detail}")),
+            Err(error) => outside.tell(&format!("failed {name} {error:#}")),
+        }
+    }
+    outside.tell("end");
+}
+
+fn wanted() -> Option<Vec<String>> {
+    let line = std::fs::read_to_string("/proc/cmdline").ok()?;
+    let list = line
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("longshore.tests="))?;
+    Some(list.split(',').map(str::to_owned).collect())
+}

@@ -1,0 +1,105 @@
+//! Binding, opening, registers.
+
+use anyhow::{Result, bail, ensure};
+use longshore_device::{Device, DeviceError};
+use longshore_device_vfio::{Capabilities, OpenError, Vfio};
+use longshore_driver::Nic;
+use longshore_sysfs::{Sysfs, SysfsError, VFIO_PCI};
+use nic_abi::{
+    block::{DEVICE, device},
+    pci,
+};
+
+use super::Guest;
+use crate::card;
+
+pub(super) fn bind_and_open(guest: &Guest) -> Result<String> {
+    let sysfs = Sysfs::system();
+    let address = guest.nics[0];
+    ensure!(sysfs.has_iommu(), "no IOMMU");
+    ensure!(sysfs.function(address)?.driver.is_none(), "bound already");
+    let before = sysfs.bind(address)?;
+    ensure!(sysfs.function(address)?.is_bound_to_vfio(), "not bound");
+    sysfs.undo(&before)?;
+    let function = sysfs.function(address)?;
+    ensure!(
+        function.driver.is_none() && function.driver_override.is_none(),
+        "not undone"
+    );
+    sysfs.bind(address)?;
+    let group = sysfs.usable_group(address)?;
+    let vfio = Vfio::open(address)?;
+    drop(vfio);
+    ensure!(sysfs.release(address)?.is_none(), "not released");
+    sysfs.bind(address)?;
+    Ok(format!(
+        "group {} by {VFIO_PCI}, undone and bound again",
+        group.number
+    ))
+}
+
+/// What cannot be opened is refused with the cause.
+pub(super) fn refusals(guest: &Guest) -> Result<String> {
+    let sysfs = Sysfs::system();
+    let address = guest.nics[0];
+    sysfs.release(address)?;
+    match Vfio::open(address) {
+        Err(OpenError::Sysfs(SysfsError::NotBound { .. })) => {}
+        other => bail!("opened unbound: {:?}", other.map(|_| ())),
+    }
+    sysfs.bind(address)?;
+    let first = Vfio::open(address)?;
+    match Vfio::open(address) {
+        Err(OpenError::Busy { .. }) => {}
+        other => bail!("opened twice: {:?}", other.map(|_| ())),
+    }
+    drop(first);
+    let missing = "0000:00:1e.7".parse()?;
+    match Vfio::open(missing) {
+        Err(OpenError::Sysfs(SysfsError::NoFunction { .. })) => {}
+        other => bail!("opened what is not there: {:?}", other.map(|_| ())),
+    }
+    drop(Vfio::open(address)?);
+    Ok("unbound, in use, missing: each by its name".into())
+}
+
+pub(super) fn map_bar0(guest: &Guest) -> Result<String> {
+    let card = card::open(guest.nics[0])?;
+    let config = card.config_space()?;
+    let capabilities = Capabilities::read(&config)?;
+    ensure!(
+        capabilities.revision == pci::REVISION_ID,
+        "{capabilities:?}"
+    );
+    let magic = card.read32(DEVICE.at(0, device::MAGIC))?;
+    ensure!(magic == nic_abi::MAGIC, "magic word {magic:#x}");
+    let scratch = DEVICE.at(0, device::SCRATCH);
+    for word in [0, u32::MAX, 0x1234_5678, 0xa5a5_5a5a] {
+        card.write32(scratch, word)?;
+        ensure!(card.read32(scratch)? == word, "scratch register");
+    }
+    for offset in [pci::BAR0_SIZE, 2, u32::MAX] {
+        ensure!(
+            matches!(card.read32(offset), Err(DeviceError::BadOffset { .. }))
+                && matches!(card.write32(offset, 0), Err(DeviceError::BadOffset { .. })),
+            "access at {offset:#x}"
+        );
+    }
+    let before = card.read32(DEVICE.at(0, device::EPOCH))?;
+    let nic = Nic::open(card.clone())?;
+    let after = card.read32(DEVICE.at(0, device::EPOCH))?;
+    ensure!(after == before.wrapping_add(1), "epoch {before} to {after}");
+    ensure!(
+        card.read32(scratch)? == 0,
+        "the scratch register outlived the reset"
+    );
+    let identity = nic.identity();
+    Ok(format!(
+        "{} B of configuration space, {} vectors, {} queue pairs, contract {}.{}",
+        config.len(),
+        card.info().vectors,
+        identity.queue_pairs,
+        identity.version.0,
+        identity.version.1
+    ))
+}

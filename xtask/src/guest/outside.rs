@@ -1,0 +1,148 @@
+//! What is outside of the guest: a Linux in a namespace, and the simulated NIC at the other end of its TAP.
+
+use super::process::{Group, limited};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::Signal;
+use sha2::{Digest, Sha256};
+use sim_wire::netns::Netns;
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// RFC 5737: documentation. Each namespace is a world of its own, so all have the same.
+const ADDRESS: &str = "192.0.2.2/24";
+const INTERFACE: &str = "wire0";
+
+/// A simulated NIC and the Linux it is wired to. Fields are dropped in order: the simulator before its namespace.
+pub(crate) struct Outside {
+    simulator: RefCell<Group>,
+    namespace: Netns,
+    socket: PathBuf,
+    scratch: PathBuf,
+    /// No single action takes longer.
+    limit: Duration,
+}
+
+impl Outside {
+    /// Starts simulator `number` and waits until it listens.
+    pub(crate) fn start(
+        program: &Path,
+        number: u8,
+        model: bool,
+        logs: &Path,
+        limit: Duration,
+    ) -> Result<Self> {
+        let namespace = Netns::create()?;
+        namespace.ip(&["tuntap", "add", "dev", INTERFACE, "mode", "tap"])?;
+        namespace.ip(&["address", "add", ADDRESS, "dev", INTERFACE])?;
+        namespace.ip(&["link", "set", "dev", INTERFACE, "up"])?;
+        // Paths of sockets are short: at most 107 bytes.
+        let socket =
+            std::env::temp_dir().join(format!("longshore-{}-{number}", std::process::id()));
+        let _ = fs::remove_file(&socket);
+        let log = logs.join(format!("simulator-{number}.log"));
+        let mut command = limited(limit);
+        command.args(["ip", "netns", "exec", namespace.name()]);
+        command
+            .arg(program)
+            .args(["serve", "--tap", INTERFACE, "--socket"])
+            .arg(&socket);
+        command.args(["--nic", if model { "model" } else { "rtl" }]);
+        command.stdin(Stdio::null());
+        command.stdout(fs::File::options().create(true).append(true).open(&log)?);
+        let mut simulator = Group::start("the simulator", &mut command, &log)?;
+        let start = Instant::now();
+        while !socket.exists() {
+            simulator
+                .check()
+                .with_context(|| fs::read_to_string(&log).unwrap_or_default())?;
+            ensure!(start.elapsed() < limit, "the simulator does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Self {
+            simulator: RefCell::new(simulator),
+            namespace,
+            socket,
+            scratch: logs.join(format!("transfer-{number}")),
+            limit,
+        })
+    }
+
+    /// Where the simulator listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.socket.clone()
+    }
+
+    /// Fails if the simulator has ended.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.simulator.borrow_mut().check()
+    }
+
+    /// Does what the guest asks for; the result is the answer.
+    pub(crate) fn oblige(&self, request: &str) -> Result<String> {
+        let words: Vec<_> = request.split_whitespace().collect();
+        match words[..] {
+            ["stall", seconds] => self.stall(Duration::from_secs(seconds.parse()?)),
+            ["curl", url, len] => self.curl(url, len.parse()?),
+            _ => bail!("nobody knows what `{request}` means"),
+        }
+    }
+
+    /// Stops the simulator for a while.
+    fn stall(&self, time: Duration) -> Result<String> {
+        let simulator = self.simulator.borrow();
+        simulator.signal(Signal::STOP)?;
+        std::thread::sleep(time.min(self.limit));
+        simulator.signal(Signal::CONT)?;
+        Ok(String::new())
+    }
+
+    /// Downloads `url` and uploads what came; the SHA-256 of both.
+    fn curl(&self, url: &str, len: u64) -> Result<String> {
+        fs::create_dir_all(&self.scratch)?;
+        let file = self.scratch.join("file");
+        let path = file.to_str().context("a path that is text")?;
+        self.run_curl(&["--output", path, url])?;
+        let bytes = fs::read(&file)?;
+        ensure!(
+            bytes.len() as u64 == len,
+            "{} of {len} bytes came down",
+            bytes.len()
+        );
+        let sum: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let (base, _) = url.rsplit_once('/').context("a URL has a slash")?;
+        self.run_curl(&["--upload-file", path, &format!("{base}/upload")])?;
+        fs::remove_dir_all(&self.scratch)?;
+        Ok(format!("{sum} {sum}"))
+    }
+
+    fn run_curl(&self, arguments: &[&str]) -> Result<()> {
+        let limit = self.limit.as_secs().to_string();
+        let mut curl = self.namespace.command("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--max-time", &limit]);
+        let output = curl
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .context("curl")?;
+        if !output.status.success() {
+            bail!(
+                "curl {}: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.socket);
+    }
+}

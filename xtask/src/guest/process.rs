@@ -1,0 +1,83 @@
+//! Children that cannot stay behind.
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A child in a process group of its own, under `timeout`, so that it ends in time even if this program is killed.
+/// Dropping it kills the group and waits for it.
+pub(crate) struct Group {
+    child: Child,
+    name: &'static str,
+}
+
+/// Beyond the limit that this program keeps itself.
+const GRACE: u64 = 30;
+
+/// `program` under a time limit, for [`Group::start`].
+pub(crate) fn limited(limit: Duration) -> Command {
+    let mut command = Command::new("timeout");
+    command
+        .args(["--kill-after", "5"])
+        .arg((limit.as_secs() + GRACE).to_string());
+    command
+}
+
+impl Group {
+    /// Starts `command`, whose words come behind those of [`limited`]. Its errors go to `log`.
+    pub(crate) fn start(name: &'static str, command: &mut Command, log: &Path) -> Result<Self> {
+        let log = File::options().create(true).append(true).open(log)?;
+        let child = command
+            .stderr(Stdio::from(log))
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self { child, name })
+    }
+
+    /// The child, for its input and output.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Fails if the child has ended.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => anyhow::bail!("{} has ended with {status}", self.name),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for the child's end, at most for `patience`; true if it came.
+    pub(crate) fn ended(&mut self, patience: Duration) -> Result<bool> {
+        let start = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if start.elapsed() > patience {
+                return Ok(false);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(true)
+    }
+
+    /// Sends a signal to all of the group.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let group = Pid::from_child(&self.child);
+        Ok(kill_process_group(group, signal)?)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Its members may have gone already.
+        let _ = self.signal(Signal::KILL);
+        if let Err(error) = self.child.wait() {
+            eprintln!("{} may have stayed behind: {error}", self.name);
+        }
+    }
+}
