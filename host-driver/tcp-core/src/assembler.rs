@@ -7,17 +7,34 @@ use arrayvec::ArrayVec;
 use crate::seq::SeqNumber;
 
 /// Ranges kept at most. Data that would need one more is not taken; the peer sends it again.
-const MAX_RANGES: usize = 32;
+const MAX_RANGES: usize = 16;
+
+/// Ranges that are remembered as the latest.
+const LATEST: usize = 4;
 
 /// The out-of-order ranges above RCV.NXT: sorted, disjoint, never touching. Positions are kept in 32
 /// bits: none is 2³¹ ahead of RCV.NXT, for the window is at most 2³⁰.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembler {
     ranges: ArrayVec<[SeqNumber; 2], MAX_RANGES>,
+    /// A byte of each of the ranges that something was last added to, the latest first.
+    latest: ArrayVec<SeqNumber, LATEST>,
 }
 
+/// What became of a range that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Insertion {
+    /// Some of it was not there.
+    New,
+    /// All of it was there.
+    Known,
+    /// There is no room for it.
+    Full,
+}
+
+/// The low half of a position.
 #[expect(clippy::cast_possible_truncation)]
-fn low(position: u64) -> SeqNumber {
+pub(crate) fn low(position: u64) -> SeqNumber {
     SeqNumber(position as u32)
 }
 
@@ -26,34 +43,65 @@ impl Assembler {
         self.ranges.is_empty()
     }
 
-    /// Adds a range above RCV.NXT. `false` if there is no room for it.
-    pub(crate) fn insert(&mut self, range: Range<u64>) -> bool {
+    /// Adds a range above RCV.NXT.
+    pub(crate) fn insert(&mut self, range: Range<u64>) -> Insertion {
         let (start, end) = (low(range.start), low(range.end));
         // Those from `first` up to `after` overlap or touch the new range and become one with it.
         let first = self.ranges.iter().take_while(|r| r[1] < start).count();
         let after = self.ranges.iter().take_while(|r| r[0] <= end).count();
         if first == after {
-            return self.ranges.try_insert(first, [start, end]).is_ok();
+            if self.ranges.try_insert(first, [start, end]).is_err() {
+                return Insertion::Full;
+            }
+            self.touch(first);
+            return Insertion::New;
         }
-        let merged_start = if start < self.ranges[first][0] {
-            start
-        } else {
-            self.ranges[first][0]
-        };
-        let merged_end = if end > self.ranges[after - 1][1] {
-            end
-        } else {
-            self.ranges[after - 1][1]
-        };
+        let [old_start, old_end] = self.ranges[first];
+        let known = first + 1 == after && old_start <= start && end <= old_end;
+        let merged_start = if start < old_start { start } else { old_start };
+        let last_end = self.ranges[after - 1][1];
+        let merged_end = if end > last_end { end } else { last_end };
         self.ranges[first] = [merged_start, merged_end];
         self.ranges.drain(first + 1..after);
-        true
+        self.touch(first);
+        if known {
+            Insertion::Known
+        } else {
+            Insertion::New
+        }
+    }
+
+    /// The range of that index is now the latest.
+    fn touch(&mut self, index: usize) {
+        let [start, end] = self.ranges[index];
+        self.latest.retain(|at| *at < start || *at >= end);
+        if self.latest.is_full() {
+            self.latest.pop();
+        }
+        self.latest.insert(0, start);
+    }
+
+    /// The ranges: those that something was last added to first, the latest of them foremost, then the others.
+    pub(crate) fn latest_first(&self) -> impl Iterator<Item = [SeqNumber; 2]> + '_ {
+        let holds = |range: &[SeqNumber; 2], at: &SeqNumber| range[0] <= *at && *at < range[1];
+        let latest = self
+            .latest
+            .iter()
+            .filter_map(move |at| self.ranges.iter().find(|r| holds(r, at)));
+        let others = self
+            .ranges
+            .iter()
+            .filter(move |r| !self.latest.iter().any(|at| holds(r, at)));
+        latest.chain(others).copied()
     }
 
     /// RCV.NXT has moved to `next`: forgets what lies below, and returns where RCV.NXT goes on to
     /// because the bytes from `next` on are there already.
     pub(crate) fn advance(&mut self, next: u64) -> u64 {
         let mut end = next;
+        if self.ranges.is_empty() {
+            return end;
+        }
         while let Some(&[start, range_end]) = self.ranges.first() {
             if start > low(end) {
                 break;
@@ -62,6 +110,9 @@ impl Assembler {
                 end = end.max(range_end);
             }
             self.ranges.remove(0);
+        }
+        if self.ranges.is_empty() {
+            self.latest.clear();
         }
         end
     }
@@ -76,9 +127,10 @@ mod tests {
     #[test]
     fn touching_ranges_become_one() {
         let mut assembler = Assembler::default();
-        assert!(assembler.insert(10..20));
-        assert!(assembler.insert(30..40));
-        assert!(assembler.insert(20..30));
+        assert_eq!(assembler.insert(10..20), Insertion::New);
+        assert_eq!(assembler.insert(30..40), Insertion::New);
+        assert_eq!(assembler.insert(20..30), Insertion::New);
+        assert_eq!(assembler.insert(15..40), Insertion::Known);
         assert_eq!(assembler.ranges.len(), 1);
         assert_eq!(assembler.advance(5), 5);
         assert_eq!(assembler.advance(10), 40);
@@ -89,11 +141,24 @@ mod tests {
     fn a_range_too_many_is_refused_and_nothing_else_lost() {
         let mut assembler = Assembler::default();
         for i in 0..MAX_RANGES as u64 {
-            assert!(assembler.insert(10 * i + 1..10 * i + 2));
+            assert_eq!(assembler.insert(10 * i + 1..10 * i + 2), Insertion::New);
         }
-        assert!(!assembler.insert(9_000..9_001));
+        assert_eq!(assembler.insert(9_000..9_001), Insertion::Full);
         assert_eq!(assembler.advance(1), 2);
-        assert!(assembler.insert(9_000..9_001));
+        assert_eq!(assembler.insert(9_000..9_001), Insertion::New);
+    }
+
+    #[test]
+    fn the_range_that_grew_last_comes_first() {
+        let mut assembler = Assembler::default();
+        for start in [10, 30, 50, 70, 90, 110] {
+            assembler.insert(start..start + 5);
+        }
+        assembler.insert(35..40);
+        let starts: Vec<_> = assembler.latest_first().map(|r| r[0].0).collect();
+        assert_eq!(starts, [30, 110, 90, 70, 10, 50]);
+        assert_eq!(assembler.advance(35), 40);
+        assert_eq!(assembler.latest_first().count(), 4);
     }
 
     proptest! {
@@ -106,7 +171,7 @@ mod tests {
             let mut bytes = std::collections::BTreeSet::new();
             for (start, len) in ranges {
                 let range = base + start..base + start + len;
-                if assembler.insert(range.clone()) {
+                if assembler.insert(range.clone()) != Insertion::Full {
                     bytes.extend(range);
                 }
             }

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::time::Stamp;
+
 /// RFC 5961 §7: "no more than 10 challenge ACKs in any 5-second window" is the recommended default.
 const LIMIT: u8 = 10;
 const WINDOW: Duration = Duration::from_secs(5);
@@ -10,15 +12,15 @@ const WINDOW: Duration = Duration::from_secs(5);
 /// that disagree about their sequence numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
-    since: Duration,
+    since: Stamp,
     sent: u8,
 }
 
 impl Throttle {
     /// Whether one more may go out at `now`.
     pub(crate) fn allow(&mut self, now: Duration) -> bool {
-        if now.saturating_sub(self.since) >= WINDOW {
-            self.since = now;
+        if self.since.elapsed(now) >= WINDOW {
+            self.since = now.into();
             self.sent = 0;
         }
         let allowed = self.sent < LIMIT;

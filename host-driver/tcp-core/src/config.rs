@@ -24,6 +24,8 @@ pub struct Config {
     pub window_scaling: bool,
     /// Offer and accept timestamps (RFC 7323 §3).
     pub timestamps: bool,
+    /// Offer and accept SACK (RFC 2018).
+    pub sack: bool,
     /// Hold small segments back while one is in flight (RFC 9293 §3.7.4); off is TCP_NODELAY.
     pub nagle: bool,
     /// How long an ACK waits for company. RFC 9293 §3.8.6.3, MUST-40: less than 0.5 s.
@@ -110,6 +112,7 @@ impl Default for Config {
             max_transmit: 65_536,
             window_scaling: true,
             timestamps: true,
+            sack: true,
             nagle: true,
             delayed_ack: Duration::from_millis(40),
             quick_acks: 16,

@@ -13,7 +13,7 @@ pub struct Counters {
     pub bytes_out: u64,
     /// Wire segments sent again.
     pub retransmitted: u64,
-    /// Fast retransmits: recoveries entered on duplicate ACKs.
+    /// Fast retransmits: recoveries entered without a time-out.
     pub fast_retransmits: u64,
     /// Expiries of the retransmission timer.
     pub timeouts: u64,
@@ -25,6 +25,12 @@ pub struct Counters {
     pub out_of_order: u64,
     /// Segments that the window or PAWS turned away.
     pub unacceptable: u64,
+    /// Tail loss probes sent (RFC 8985 §7).
+    pub tail_probes: u64,
+    /// Reductions of the window that proved wrong and were taken back (RFC 5682, RFC 3522).
+    pub undone: u64,
+    /// D-SACKs received (RFC 2883).
+    pub dsacks: u64,
     /// Challenge ACKs sent (RFC 5961).
     pub challenge_acks: u64,
 }

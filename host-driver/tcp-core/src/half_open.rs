@@ -9,6 +9,7 @@ use crate::negotiate::Negotiated;
 use crate::options::Options;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
+use crate::time::Stamp;
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 
@@ -25,8 +26,8 @@ pub struct HalfOpen {
     /// The peer's window field, never scaled in a SYN.
     peer_window: u16,
     retries: u8,
-    sent: Duration,
-    expires: Duration,
+    sent: Stamp,
+    expires: Stamp,
 }
 
 /// What a segment did to a half-open entry.
@@ -69,7 +70,7 @@ impl HalfOpen {
         if segment.flags & control != Flags::SYN {
             return None;
         }
-        let negotiated = Negotiated::new(config, &segment.options);
+        let negotiated = Negotiated::new(&config.into(), &segment.options);
         let option = segment.options.timestamps.filter(|_| negotiated.timestamps);
         let entry = Self {
             irs: segment.seq,
@@ -79,8 +80,8 @@ impl HalfOpen {
                 .map(|option| TimestampState::new(now, initial.timestamp_offset, option.value)),
             peer_window: segment.window,
             retries: 0,
-            sent: now,
-            expires: now + config.initial_rto,
+            sent: now.into(),
+            expires: (now + config.initial_rto).into(),
         };
         let syn_ack = entry.syn_ack(now, config);
         Some((entry, syn_ack))
@@ -134,23 +135,23 @@ impl HalfOpen {
 
     /// When [`HalfOpen::on_timeout`] is to be called.
     #[must_use]
-    pub const fn next_timeout(&self) -> Duration {
-        self.expires
+    pub fn next_timeout(&self) -> Duration {
+        self.expires.into()
     }
 
     /// Time has come to `now`.
     pub fn on_timeout(&mut self, now: Duration, config: &Config) -> HalfOpenExpiry {
-        if now < self.expires {
+        if now < self.next_timeout() {
             return HalfOpenExpiry::Wait;
         }
         if self.retries >= config.syn_ack_retries {
             return HalfOpenExpiry::Expired;
         }
         self.retries += 1;
-        self.sent = now;
+        self.sent = now.into();
         // RFC 6298 §5.5: the back-off doubles.
         let rto = config.initial_rto.saturating_mul(1 << self.retries.min(31));
-        self.expires = now + rto.min(config.max_rto);
+        self.expires = (now + rto.min(config.max_rto)).into();
         HalfOpenExpiry::Retransmit(self.syn_ack(now, config))
     }
 
@@ -164,8 +165,9 @@ impl HalfOpen {
                     .negotiated
                     .scaling
                     .then_some(self.negotiated.receive_shift),
-                sack_permitted: false,
+                sack_permitted: self.negotiated.sack,
                 timestamps: self.timestamps.map(|state| state.option(now)),
+                ..Options::default()
             },
             ..Transmit::bare(
                 self.initial.iss,
@@ -188,7 +190,7 @@ impl HalfOpen {
         handshake.peer(self.irs, config.initial_window_field());
         handshake.sent(self.peer_window);
         handshake.timestamps(self.timestamps);
-        handshake.timing(self.sent, self.retries > 0);
+        handshake.timing(self.sent.into(), self.retries > 0);
     }
 }
 

@@ -52,7 +52,7 @@
 //! # Ok::<(), tcp_core::WriteClosed>(())
 //! ```
 //!
-//! Not here yet: SACK (so `sackOK` is not offered), RACK-TLP, ECN, keep-alive, urgent data.
+//! Not here yet: ECN, keep-alive, urgent data.
 #![forbid(unsafe_code)]
 
 mod assembler;
@@ -69,10 +69,12 @@ mod options;
 mod parse;
 mod reset;
 mod rtt;
+mod sack;
 mod segment;
 mod seq;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time;
 mod time_wait;
 mod timestamps;
 mod transmit;
@@ -86,6 +88,7 @@ pub use isn::{Initial, IsnGenerator};
 pub use options::{Options, Timestamps};
 pub use parse::ParseError;
 pub use reset::reset_for;
+pub use sack::SackBlocks;
 pub use segment::{Flags, Ports, Segment};
 pub use seq::SeqNumber;
 pub use time_wait::{TimeWait, TimeWaitOutcome};

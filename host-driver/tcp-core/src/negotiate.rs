@@ -3,6 +3,31 @@
 use crate::config::Config;
 use crate::options::{Options, TIMESTAMPS_PADDED_LEN};
 
+/// What we say in our SYN, as far as it matters for what is agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    pub(crate) mss: u16,
+    default_peer_mss: u16,
+    pub(crate) window_scaling: bool,
+    /// The shift that goes with it.
+    pub(crate) window_shift: u8,
+    pub(crate) timestamps: bool,
+    pub(crate) sack: bool,
+}
+
+impl From<&Config> for Offer {
+    fn from(config: &Config) -> Self {
+        Self {
+            mss: config.mss.max(1),
+            default_peer_mss: config.default_peer_mss,
+            window_scaling: config.window_scaling,
+            window_shift: config.window_shift(),
+            timestamps: config.timestamps,
+            sack: config.sack,
+        }
+    }
+}
+
 /// The outcome of the options of both SYNs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiated {
@@ -16,20 +41,22 @@ pub(crate) struct Negotiated {
     pub(crate) receive_shift: u8,
     /// Both ends send timestamps.
     pub(crate) timestamps: bool,
+    /// Both ends take SACK.
+    pub(crate) sack: bool,
 }
 
 impl Negotiated {
-    /// From our settings and the options of the peer's SYN.
-    pub(crate) fn new(config: &Config, peer: &Options) -> Self {
+    /// From our SYN and the options of the peer's.
+    pub(crate) fn new(offer: &Offer, peer: &Options) -> Self {
         // RFC 9293 §3.7.1, MUST-15: without the option, the default; MUST-16: no more than told.
         // An absurdly small MSS would make a header of every byte: the floor is the 48 bytes of
         // Linux's tcp_min_snd_mss, less its header.
-        let told = peer.mss.unwrap_or(config.default_peer_mss);
-        let send_mss = told.min(config.mss).max(MIN_SEND_MSS);
+        let told = peer.mss.unwrap_or(offer.default_peer_mss);
+        let send_mss = told.min(offer.mss).max(MIN_SEND_MSS);
         // RFC 7323 §2.2: scaling is on only if both SYNs have the option.
         let (scaling, send_shift, receive_shift) = match peer.window_scale {
             // RFC 7323 §2.3: a shift above 14 "MUST use 14".
-            Some(shift) if config.window_scaling => (true, shift.min(14), config.window_shift()),
+            Some(shift) if offer.window_scaling => (true, shift.min(14), offer.window_shift),
             _ => (false, 0, 0),
         };
         Self {
@@ -37,7 +64,9 @@ impl Negotiated {
             scaling,
             send_shift,
             receive_shift,
-            timestamps: config.timestamps && peer.timestamps.is_some(),
+            timestamps: offer.timestamps && peer.timestamps.is_some(),
+            // RFC 2018 §2: only towards one that has sent SACK-permitted.
+            sack: offer.sack && peer.sack_permitted,
         }
     }
 
@@ -57,9 +86,9 @@ const MIN_SEND_MSS: u16 = 28;
 
 /// Initial congestion window in bytes for segments of `mss` bytes (RFC 6928 §2:
 /// min(10*MSS, max(2*MSS, 14600)), with the 10 from the settings).
-pub(crate) fn initial_window(config: &Config, mss: u16) -> u64 {
+pub(crate) fn initial_window(segments: u8, mss: u16) -> u64 {
     let mss = u64::from(mss);
-    let segments = u64::from(config.initial_window.max(1));
+    let segments = u64::from(segments.max(1));
     (segments * mss).min((2 * mss).max(segments * 1460))
 }
 
@@ -69,11 +98,11 @@ mod tests {
 
     #[test]
     fn without_options_the_defaults_hold() {
-        let negotiated = Negotiated::new(&Config::default(), &Options::default());
+        let negotiated = Negotiated::new(&Offer::from(&Config::default()), &Options::default());
         assert_eq!(negotiated.payload_mss(), 536);
         assert_eq!((negotiated.send_shift, negotiated.receive_shift), (0, 0));
         assert!(!negotiated.timestamps);
-        let v6 = Negotiated::new(&Config::ipv6(1500), &Options::default());
+        let v6 = Negotiated::new(&Offer::from(&Config::ipv6(1500)), &Options::default());
         assert_eq!(v6.payload_mss(), 1220);
     }
 
@@ -83,7 +112,7 @@ mod tests {
             window_scale: Some(200),
             ..Options::default()
         };
-        let negotiated = Negotiated::new(&Config::default(), &options);
+        let negotiated = Negotiated::new(&Offer::from(&Config::default()), &options);
         assert_eq!(negotiated.send_shift, 14);
     }
 
@@ -94,7 +123,7 @@ mod tests {
                 mss: Some(mss),
                 ..Options::default()
             };
-            Negotiated::new(&Config::default(), &options).payload_mss()
+            Negotiated::new(&Offer::from(&Config::default()), &options).payload_mss()
         };
         assert_eq!(with(9000), 1460);
         assert_eq!(with(1200), 1200);
@@ -103,9 +132,8 @@ mod tests {
 
     #[test]
     fn the_initial_window_is_that_of_rfc_6928() {
-        let config = Config::default();
-        assert_eq!(initial_window(&config, 1460), 14_600);
-        assert_eq!(initial_window(&config, 536), 5360);
-        assert_eq!(initial_window(&config, 8960), 17_920);
+        assert_eq!(initial_window(10, 1460), 14_600);
+        assert_eq!(initial_window(10, 536), 5360);
+        assert_eq!(initial_window(10, 8960), 17_920);
     }
 }

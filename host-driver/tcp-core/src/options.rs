@@ -1,12 +1,15 @@
 //! TCP options: reading those of a segment and writing ours, in Linux's order.
 
 use crate::parse::ParseError;
+use crate::sack::SackBlocks;
+use crate::seq::SeqNumber;
 
 const END: u8 = 0;
 const NOP: u8 = 1;
 const MSS: u8 = 2;
 const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
+const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
 /// Bytes that the timestamps option takes in every segment, padded to whole words
@@ -29,10 +32,12 @@ pub struct Options {
     pub mss: Option<u16>,
     /// Window scale shift (RFC 7323 §2), as on the wire: may exceed 14; SYN only.
     pub window_scale: Option<u8>,
-    /// SACK permitted (RFC 2018 §2); SYN only. Read, but not offered while there is no SACK.
+    /// SACK permitted (RFC 2018 §2); SYN only.
     pub sack_permitted: bool,
     /// Timestamps (RFC 7323 §3).
     pub timestamps: Option<Timestamps>,
+    /// SACK (RFC 2018 §3).
+    pub sack: SackBlocks,
 }
 
 impl Options {
@@ -43,6 +48,13 @@ impl Options {
     /// An option that is cut off, or whose length cannot be (RFC 9293 §3.1, MUST-7).
     pub fn parse(mut bytes: &[u8]) -> Result<Self, ParseError> {
         let mut options = Self::default();
+        // What nearly every segment has (RFC 7323 appendix A).
+        if let [NOP, NOP, TIMESTAMPS, 10, value @ ..] = bytes
+            && value.len() == 8
+        {
+            options.take(TIMESTAMPS, value)?;
+            return Ok(options);
+        }
         while let Some((&kind, rest)) = bytes.split_first() {
             if kind == END {
                 break;
@@ -93,13 +105,26 @@ impl Options {
                     echo: u32::from_be_bytes([e0, e1, e2, e3]),
                 });
             }
+            SACK => {
+                // RFC 2018 §3: 8*n+2 bytes. More than four do not fit in a header.
+                if value.is_empty() || !value.len().is_multiple_of(8) {
+                    return Err(wrong);
+                }
+                let (words, _) = value.as_chunks::<4>();
+                for pair in words.chunks_exact(2) {
+                    let [left, right] =
+                        [pair[0], pair[1]].map(|word| SeqNumber(u32::from_be_bytes(word)));
+                    self.sack.push(left, right);
+                }
+            }
             _ => {}
         }
         Ok(())
     }
 
     /// The option bytes, a multiple of four, in the order that Linux sends:
-    /// `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where `sackOK` would be), `nop,nop,TS` else.
+    /// `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks
+    /// for which there is no room are left out.
     pub(crate) fn to_bytes(self) -> arrayvec::ArrayVec<u8, 40> {
         let mut bytes = arrayvec::ArrayVec::new();
         if let Some(mss) = self.mss {
@@ -119,6 +144,19 @@ impl Options {
         }
         if let Some(shift) = self.window_scale {
             bytes.extend([NOP, WINDOW_SCALE, 3, shift]);
+        }
+        if !self.sack.is_empty() {
+            // Both bounded by what is left of 40 bytes.
+            let room = bytes.remaining_capacity().saturating_sub(4) / 8;
+            let blocks = &self.sack.as_slice()[..self.sack.len().min(room)];
+            #[expect(clippy::cast_possible_truncation)]
+            if !blocks.is_empty() {
+                bytes.extend([NOP, NOP, SACK, 2 + 8 * blocks.len() as u8]);
+                for (left, right) in blocks {
+                    bytes.extend(left.0.to_be_bytes());
+                    bytes.extend(right.0.to_be_bytes());
+                }
+            }
         }
         bytes
     }
@@ -141,6 +179,7 @@ mod tests {
                 window_scale: Some(7),
                 sack_permitted: true,
                 timestamps: Some(Timestamps { value: 7, echo: 0 }),
+                sack: SackBlocks::default(),
             }
         );
         assert_eq!(options.to_bytes().as_slice(), bytes);
@@ -165,10 +204,32 @@ mod tests {
             (&[2, 3, 5], ParseError::OptionLength { kind: 2, len: 3 }),
             (&[3, 2], ParseError::OptionLength { kind: 3, len: 2 }),
             (&[4, 3, 0], ParseError::OptionLength { kind: 4, len: 3 }),
+            (&[5, 2], ParseError::OptionLength { kind: 5, len: 2 }),
+            (
+                &[5, 6, 0, 0, 0, 0],
+                ParseError::OptionLength { kind: 5, len: 6 },
+            ),
             (&[8, 4, 0, 0], ParseError::OptionLength { kind: 8, len: 4 }),
         ] {
             assert_eq!(Options::parse(bytes), Err(error), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn sack_blocks_are_written_as_they_are_read_as_many_as_there_is_room_for() {
+        let mut options = Options::default();
+        for i in 0..4 {
+            options
+                .sack
+                .push(SeqNumber(100 * i), SeqNumber(100 * i + 50));
+        }
+        let bytes = options.to_bytes();
+        assert_eq!(bytes.len(), 36);
+        assert_eq!(bytes[..4], [1, 1, 5, 34]);
+        assert_eq!(Options::parse(&bytes), Ok(options));
+        options.timestamps = Some(Timestamps { value: 1, echo: 2 });
+        let read = Options::parse(&options.to_bytes()).unwrap();
+        assert_eq!(read.sack.as_slice(), &options.sack.as_slice()[..3]);
     }
 
     #[test]

@@ -2,15 +2,21 @@
 
 use core::time::Duration;
 
+use crate::time::{Millis, Stamp};
+
 /// Estimates the round-trip time and says how long to wait for an ACK.
 #[derive(Clone, Debug)]
 pub(crate) struct RttEstimator {
     /// SRTT and RTTVAR, once there is a measurement.
-    estimate: Option<(Duration, Duration)>,
+    measured: bool,
+    srtt: Stamp,
+    rttvar: Stamp,
+    /// The least measurement so far, in microseconds; 0 before the first.
+    min_micros: u32,
     /// RTO before the first measurement.
-    initial: Duration,
-    min: Duration,
-    max: Duration,
+    initial: Millis,
+    min: Millis,
+    max: Millis,
     /// How often the RTO is doubled.
     backoff: u8,
 }
@@ -18,41 +24,73 @@ pub(crate) struct RttEstimator {
 impl RttEstimator {
     pub(crate) fn new(initial: Duration, min: Duration, max: Duration) -> Self {
         Self {
-            estimate: None,
-            initial,
-            min,
-            max,
+            measured: false,
+            srtt: Stamp::default(),
+            rttvar: Stamp::default(),
+            min_micros: 0,
+            initial: initial.into(),
+            min: min.into(),
+            max: max.into(),
             backoff: 0,
         }
     }
 
     pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.estimate.map(|(srtt, _)| srtt)
+        self.measured.then(|| self.srtt.into())
     }
 
     pub(crate) fn rttvar(&self) -> Option<Duration> {
-        self.estimate.map(|(_, rttvar)| rttvar)
+        self.measured.then(|| self.rttvar.into())
+    }
+
+    /// SRTT in microseconds; 0 before the first measurement.
+    pub(crate) fn srtt_micros(&self) -> u32 {
+        self.srtt.micros()
+    }
+
+    /// The least round trip so far in microseconds; 0 before the first measurement.
+    pub(crate) const fn min_micros(&self) -> u32 {
+        self.min_micros
     }
 
     /// RFC 6298 §2: a measurement `r`, never of a retransmitted segment (§3, Karn).
     pub(crate) fn sample(&mut self, r: Duration) {
-        self.estimate = Some(match self.estimate {
-            // §2.2: SRTT <- R, RTTVAR <- R/2.
-            None => (r, r / 2),
+        let r = Stamp::from(r).0;
+        let micros = u32::try_from(r / 1000).unwrap_or(u32::MAX).max(1);
+        if self.measured {
             // §2.3: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'|, then SRTT <- 7/8 SRTT + 1/8 R'.
-            Some((srtt, rttvar)) => ((srtt * 7 + r) / 8, (rttvar * 3 + srtt.abs_diff(r)) / 4),
-        });
+            let srtt = self.srtt.0;
+            self.rttvar.0 = (self.rttvar.0 * 3 + srtt.abs_diff(r)) / 4;
+            self.srtt.0 = (srtt * 7 + r) / 8;
+            self.min_micros = self.min_micros.min(micros);
+        } else {
+            // §2.2: SRTT <- R, RTTVAR <- R/2.
+            self.measured = true;
+            self.srtt.0 = r;
+            self.rttvar.0 = r / 2;
+            self.min_micros = micros;
+        }
     }
 
     /// The RTO, backed off as often as the timer expired in a row.
     pub(crate) fn rto(&self) -> Duration {
-        let base = match self.estimate {
-            None => self.initial,
+        let base = if self.measured {
             // §2.3: RTO <- SRTT + max(G, K*RTTVAR). The floor is Linux's: under the variance term.
-            Some((srtt, rttvar)) => srtt + self.min.max(rttvar * 4),
+            Duration::from_nanos(
+                self.srtt.0
+                    + Stamp::from(Duration::from(self.min))
+                        .0
+                        .max(self.rttvar.0 * 4),
+            )
+        } else {
+            self.initial.into()
         };
         // §2.5: a maximum may be placed on the RTO.
-        base.saturating_mul(1 << self.backoff.min(31)).min(self.max)
+        let max = Duration::from(self.max);
+        if self.backoff == 0 {
+            return base.min(max);
+        }
+        base.saturating_mul(1 << self.backoff.min(31)).min(max)
     }
 
     /// §5.5: "The host MUST set RTO <- RTO * 2 ('back off the timer')".
@@ -68,7 +106,10 @@ impl RttEstimator {
     /// §5.7: after a SYN was sent again, data starts with an RTO of 3 s, unless there is a
     /// measurement.
     pub(crate) fn syn_was_retransmitted(&mut self) {
-        self.initial = self.initial.max(Duration::from_secs(3)).min(self.max);
+        self.initial = self
+            .initial
+            .max(Duration::from_secs(3).into())
+            .min(self.max);
     }
 }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::options::Timestamps;
+use crate::time::Stamp;
 
 /// RFC 7323 §5.5: TS.Recent is invalid after 24 days without an update.
 const VALIDITY: Duration = Duration::from_secs(24 * 24 * 3600);
@@ -18,7 +19,7 @@ pub(crate) struct TimestampState {
     /// TS.Recent.
     recent: u32,
     /// When TS.Recent was set.
-    recent_at: Duration,
+    recent_at: Stamp,
 }
 
 /// TSval at `now`: milliseconds, as Linux (RFC 7323 §5.4: between 1 ms and 1 s a tick).
@@ -32,7 +33,7 @@ impl TimestampState {
         Self {
             offset,
             recent,
-            recent_at: now,
+            recent_at: now.into(),
         }
     }
 
@@ -46,8 +47,7 @@ impl TimestampState {
 
     /// RFC 7323 §5.3, R1: "SEG.TSval < TS.Recent" on a valid TS.Recent.
     pub(crate) fn is_old(&self, now: Duration, value: u32) -> bool {
-        value.wrapping_sub(self.recent).cast_signed() < 0
-            && now.saturating_sub(self.recent_at) < VALIDITY
+        value.wrapping_sub(self.recent).cast_signed() < 0 && self.recent_at.elapsed(now) < VALIDITY
     }
 
     /// Whether `value` is later than TS.Recent (RFC 6191 §2 asks it of a SYN in TIME-WAIT).
@@ -59,15 +59,15 @@ impl TimestampState {
     pub(crate) fn update(&mut self, now: Duration, value: u32) {
         if !self.is_old(now, value) {
             self.recent = value;
-            self.recent_at = now;
+            self.recent_at = now.into();
         }
     }
 
-    /// RFC 7323 §4.1: the round-trip time that an echo measures, to the millisecond. `None` for an
-    /// echo that cannot be of a segment of ours.
-    pub(crate) fn round_trip(&self, now: Duration, echo: u32) -> Option<Duration> {
+    /// RFC 7323 §4.1: how many milliseconds ago the echoed clock was read. `None` for an echo that cannot be of a segment
+    /// of ours.
+    pub(crate) fn echo_age(&self, now: Duration, echo: u32) -> Option<u32> {
         let age = clock(now, self.offset).wrapping_sub(echo);
-        (age <= MAX_ECHO_AGE).then(|| Duration::from_millis(u64::from(age)))
+        (age <= MAX_ECHO_AGE).then_some(age)
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     fn an_echo_from_the_future_measures_nothing() {
         let state = TimestampState::new(Duration::ZERO, 1000, 0);
         let now = Duration::from_millis(50);
-        assert_eq!(state.round_trip(now, 1020), Some(Duration::from_millis(30)));
-        assert_eq!(state.round_trip(now, 1051), None);
+        assert_eq!(state.echo_age(now, 1020), Some(30));
+        assert_eq!(state.echo_age(now, 1051), None);
     }
 }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use tcp_core::testing::{Faults, Pair, Reader, pattern};
 use tcp_core::{
     Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, MAX_HEADER_LEN, Options, Ports,
-    Received, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps, Transmit, reset_for,
+    Received, SackBlocks, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps, Transmit,
+    reset_for,
 };
 
 const ISS: SeqNumber = SeqNumber(u32::MAX - 3000);
@@ -43,6 +44,7 @@ proptest! {
                 window_scale: shift,
                 sack_permitted,
                 timestamps: timestamps.map(|(value, echo)| Timestamps { value, echo }),
+                ..Options::default()
             },
             payload: 10..110,
             mss: 1000,
@@ -70,6 +72,8 @@ enum Step {
         len: u32,
         segments: u16,
         timestamp: Option<i32>,
+        /// Blocks: where they start before the highest number sent, and their length.
+        sack: Vec<(u32, u32)>,
     },
     Write(u64),
     Consume(u64),
@@ -111,9 +115,16 @@ fn step() -> impl Strategy<Value = Step> {
             0.95,
             prop_oneof![5 => Just(0), 1 => -50..50i32, 1 => any::<i32>()],
         ),
+        prop::collection::vec(
+            (
+                0..60_000u32,
+                prop_oneof![5 => 0..20_000u32, 1 => any::<u32>()],
+            ),
+            0..5,
+        ),
     )
         .prop_map(
-            |(seq, ack, flags, window, len, segments, timestamp)| Step::Segment {
+            |(seq, ack, flags, window, len, segments, timestamp, sack)| Step::Segment {
                 seq,
                 ack,
                 flags,
@@ -121,6 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
                 len,
                 segments,
                 timestamp,
+                sack,
             },
         );
     prop_oneof![
@@ -170,6 +182,7 @@ impl Subject {
                     value: 100,
                     echo: 0,
                 }),
+                ..Options::default()
             },
             payload_len: 0,
             segments: 1,
@@ -270,7 +283,13 @@ impl Subject {
                 len,
                 segments,
                 timestamp,
+                ref sack,
             } => {
+                let mut blocks = SackBlocks::default();
+                for &(before, len) in sack {
+                    let left = self.snd_nxt - before;
+                    blocks.push(left, left + len);
+                }
                 let timestamps = timestamp.map(|ahead| Timestamps {
                     value: self.last_timestamp.wrapping_add_signed(ahead),
                     echo: (self.now.as_millis() as u32).wrapping_add(u32::MAX - 6000),
@@ -284,6 +303,7 @@ impl Subject {
                     urgent: 0,
                     options: Options {
                         timestamps,
+                        sack: blocks,
                         ..Options::default()
                     },
                     payload_len: len,
@@ -311,7 +331,9 @@ impl Subject {
         assert!(tcp.acked_offset() <= tcp.written_offset());
         assert!(tcp.consumed_offset() <= tcp.readable_offset());
         assert!(tcp.readable_offset() <= tcp.consumed_offset() + self.buffer);
-        assert!(tcp.info().cwnd >= u64::from(tcp.info().mss));
+        let info = tcp.info();
+        assert!(info.cwnd >= u64::from(info.mss));
+        assert!(info.sacked + info.lost <= info.in_flight, "{info:?}");
         if tcp.state() == State::Closed {
             assert_eq!(tcp.next_timeout(), None);
         }
@@ -325,12 +347,13 @@ proptest! {
     fn random_segments_and_calls_break_nothing(
         active: bool,
         timestamps: bool,
+        sack: bool,
         window_scaling: bool,
         receive_buffer in prop_oneof![Just(1u32), 100..5000u32, 60_000..2_000_000u32],
         max_transmit in prop_oneof![Just(0u32), Just(65_536u32)],
         steps in prop::collection::vec(step(), 1..150),
     ) {
-        let config = Config { timestamps, window_scaling, receive_buffer, max_transmit, ..Config::default() };
+        let config = Config { timestamps, sack, window_scaling, receive_buffer, max_transmit, ..Config::default() };
         let mut subject = Subject::new(&config, active);
         for step in &steps {
             subject.step(step);
@@ -422,6 +445,7 @@ proptest! {
             len: 0,
             segments: 1,
             timestamp: Some(0),
+            sack: Vec::new(),
         };
         subject.step(&fin);
         let mut record = subject.tcp.time_wait().expect("TIME-WAIT");
@@ -453,6 +477,7 @@ proptest! {
         mtu in (100..9001u16, 100..9001u16),
         timestamps: (bool, bool),
         scaling: (bool, bool),
+        sack: bool,
         tso: bool,
         lens in (0..60_000usize, 0..60_000usize),
         chunk in 1..20_000u64,
@@ -461,6 +486,7 @@ proptest! {
             receive_buffer,
             timestamps,
             window_scaling,
+            sack,
             max_transmit: if tso { 65_536 } else { 0 },
             ..Config::ipv4(mtu)
         };

@@ -50,6 +50,9 @@ pub trait CongestionControl {
     /// same data again.
     fn on_timeout(&mut self, now: Duration, in_flight: u64, mss: u16, first: bool);
 
+    /// A reduction proved wrong: the window and the threshold are as they were, or what they have grown to since.
+    fn restore(&mut self, now: Duration, cwnd: u64, ssthresh: u64);
+
     /// Nothing was sent for longer than an RTO.
     fn on_idle(&mut self, now: Duration);
 }

@@ -74,10 +74,14 @@ impl CongestionControl for NewReno {
         self.cwnd = self.ssthresh;
     }
 
-    fn on_recovered(&mut self, _now: Duration, in_flight: u64, mss: u16) {
-        // RFC 6582 §3.2 step 3, full acknowledgement, option (1): no burst after recovery.
-        let mss = u64::from(mss);
-        self.cwnd = self.ssthresh.min(in_flight.max(mss) + mss);
+    fn on_recovered(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
+        // RFC 6937 §3.1: "At the end of recovery, cwnd is set to ssthresh".
+        self.cwnd = self.ssthresh.max(u64::from(mss));
+    }
+
+    fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
+        self.cwnd = self.cwnd.max(cwnd);
+        self.ssthresh = self.ssthresh.max(ssthresh);
     }
 
     fn on_timeout(&mut self, _now: Duration, in_flight: u64, mss: u16, first: bool) {

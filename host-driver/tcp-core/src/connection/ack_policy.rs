@@ -2,13 +2,15 @@
 
 use core::time::Duration;
 
+use crate::time::Deadline;
+
 /// The pending acknowledgement.
 #[derive(Clone, Debug)]
 pub(super) struct AckPolicy {
     /// An ACK is to be sent now.
     pub(super) now: bool,
     /// A delayed ACK is to be sent then.
-    pub(super) deadline: Option<Duration>,
+    pub(super) deadline: Deadline,
     /// Segments still acknowledged at once: at the start, so that the peer's window grows, and after
     /// disorder. As Linux's quick-ack mode.
     quick: u8,
@@ -22,7 +24,7 @@ impl AckPolicy {
     pub(super) fn new(quick: u8, mss: u16) -> Self {
         Self {
             now: false,
-            deadline: None,
+            deadline: Deadline::NONE,
             quick,
             interactive: false,
             segment: u32::from(mss.min(536)),
@@ -44,8 +46,8 @@ impl AckPolicy {
         // second full-sized segment".
         if unacked >= 2 * u64::from(self.segment) || (self.quick > 0 && !self.interactive) {
             self.now = true;
-        } else if self.deadline.is_none() {
-            self.deadline = Some(now + delay);
+        } else if !self.deadline.is_set() {
+            self.deadline = Deadline::new(now + delay);
         }
     }
 
@@ -58,19 +60,19 @@ impl AckPolicy {
 
     /// A segment with an ACK goes out; `data`: it carries data.
     pub(super) fn on_sent(&mut self, data: bool) {
-        let pending = self.now || self.deadline.is_some();
+        let pending = self.now || self.deadline.is_set();
         if pending {
             self.quick = self.quick.saturating_sub(1);
             // An answer to data that just came: the next ACK can wait for the next answer.
             self.interactive |= data;
         }
         self.now = false;
-        self.deadline = None;
+        self.deadline = Deadline::NONE;
     }
 
     /// Nothing is to be acknowledged any more.
     pub(super) fn clear(&mut self) {
         self.now = false;
-        self.deadline = None;
+        self.deadline = Deadline::NONE;
     }
 }

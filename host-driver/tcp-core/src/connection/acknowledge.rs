@@ -1,17 +1,37 @@
-//! The fifth check of RFC 9293 §3.10.7.4: the acknowledgement and the window.
+//! The fifth check of RFC 9293 §3.10.7.4: the acknowledgement and the window; and what it tells of losses.
 
 use core::time::Duration;
 
-use super::recovery::{OnDuplicate, OnNewAck};
-use super::timers::Waiting;
+use super::rack::Circumstances;
+use super::recovery::{DUP_THRESH, Phase, Suspicion};
+use super::scoreboard::{Mark, Record};
+use super::timers::{Early, Waiting};
 use super::{Connection, State};
 use crate::congestion::AckSample;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
+use crate::seq::SeqNumber;
+use crate::time::Micros;
+
+/// What an acknowledgement tells that was not known.
+#[derive(Debug, Default)]
+struct News {
+    /// Bytes (and SYN, FIN) below the acknowledgement.
+    acked: u64,
+    /// Bytes that are now known to have arrived.
+    delivered: u64,
+    /// Something among them was sent once only, before the time-out that is being recovered from.
+    original: bool,
+    /// Send time of the last of them that was sent once only.
+    once: Option<Micros>,
+    /// A D-SACK: something arrived twice.
+    dsack: bool,
+    /// RFC 5681 §2: a duplicate ACK.
+    duplicate: bool,
+}
 
 impl Connection {
-    /// An acknowledgement at position `ack`, within what RFC 5961 §5.2 accepts, in a segment at
-    /// position `seq`.
+    /// An acknowledgement at position `ack`, within what RFC 5961 §5.2 accepts, in a segment at position `seq`.
     pub(super) fn acknowledge(
         &mut self,
         now: Duration,
@@ -19,22 +39,17 @@ impl Connection {
         seq: u64,
         ack: u64,
     ) -> Events {
-        if self.timers.waiting() == Some(Waiting::Window) && !self.released {
+        let closed = self.timers.waiting() == Some(Waiting::Window) || self.snd.wnd == 0;
+        if closed && !self.released {
             // RFC 9293 §3.8.6.1, MUST-37: while the peer answers, the connection stays open.
             self.timers.retries = 0;
         }
         let window = u64::from(segment.window) << self.negotiated.send_shift;
         let mut events = Events::empty();
-        if ack > self.snd.una {
-            events = self.acknowledge_new(now, segment, ack);
-        } else if self.is_duplicate(segment, ack, window) {
-            self.counters.duplicate_acks += 1;
-            let (una, max, mss) = (self.snd.una, self.snd.max, self.mss());
-            if self.recovery.on_duplicate(una, max, mss) == OnDuplicate::Enter {
-                self.counters.fast_retransmits += 1;
-                let in_flight = self.snd.in_flight();
-                self.control.on_congestion(now, in_flight, mss);
-            }
+        let duplicate = self.is_duplicate(segment, ack, window);
+        let tells = ack > self.snd.una || duplicate || !segment.options.sack.is_empty();
+        if tells && ack >= self.snd.una && self.snd.max > self.snd.una {
+            events = self.take_news(now, segment, ack, duplicate);
         }
         self.update_window(seq, ack, window);
         events
@@ -49,31 +64,47 @@ impl Connection {
             && window == self.snd.wnd
     }
 
-    /// SND.UNA < SEG.ACK =< SND.NXT.
-    pub(super) fn acknowledge_new(&mut self, now: Duration, segment: &Segment, ack: u64) -> Events {
+    /// An acknowledgement of new data, a duplicate, or one with SACK.
+    pub(super) fn take_news(
+        &mut self,
+        now: Duration,
+        segment: &Segment,
+        ack: u64,
+        duplicate: bool,
+    ) -> Events {
         let before = self.snd.acked_offset();
-        let acked = ack - self.snd.una;
         let window_limited = self.snd.una < self.snd.limited_until;
-        self.snd.una = ack;
-        self.snd.nxt = self.snd.nxt.max(ack);
-        self.measure(now, segment, ack);
-        let mss = self.mss();
-        match self.recovery.on_new_ack(ack, acked, mss) {
-            OnNewAck::Grow { after_timeout } => self.control.on_ack(&AckSample {
-                now,
-                acked,
-                srtt: self.rtt.srtt(),
-                mss,
-                window_limited: window_limited || after_timeout,
-                after_timeout,
-            }),
-            OnNewAck::Partial => {}
-            OnNewAck::Recovered => {
-                let in_flight = self.snd.in_flight();
-                self.control.on_recovered(now, in_flight, mss);
+        let recovering = self.recovery.phase;
+        let mut news = self.update_scoreboard(now, segment, ack);
+        news.duplicate = duplicate;
+        self.counters.duplicate_acks += u64::from(duplicate);
+        if news.acked > 0 {
+            self.measure(now, segment, &news);
+        }
+        let lost_before = self.board.lost();
+        self.on_tail_probe_ack(now, segment, ack, &news);
+        if self.negotiated.sack {
+            self.detect(now);
+        } else {
+            self.count_duplicates(&mut news);
+        }
+        let found = self.board.lost() > lost_before;
+        match recovering {
+            Phase::Open => {
+                if self.board.lost() > 0 {
+                    self.enter_recovery(now, &news);
+                } else if news.acked > 0 {
+                    self.grow(now, news.acked, window_limited, false);
+                }
             }
+            Phase::Fast => self.on_ack_fast(now, segment, ack, &news, found),
+            Phase::Loss => self.on_ack_loss(now, segment, ack, &news),
+        }
+        if news.acked == 0 {
+            return Events::empty();
         }
         self.timers.retries = 0;
+        self.tail_moved = true;
         self.rtt.reset_back_off();
         if self.snd.in_flight() > 0 {
             // RFC 6298 §5.3: "When an ACK is received that acknowledges new data, restart".
@@ -89,22 +120,335 @@ impl Connection {
         }
     }
 
-    /// RFC 6298 §3 and §4: one segment in flight is timed, never one sent again. Where there is no
-    /// such measurement because of retransmissions, the echoed timestamp gives one
-    /// (RFC 7323 §4.1), to the millisecond.
-    fn measure(&mut self, now: Duration, segment: &Segment, ack: u64) {
+    /// RFC 6675 §4, Update(): takes in the acknowledgement and the SACK blocks.
+    fn update_scoreboard(&mut self, now: Duration, segment: &Segment, ack: u64) -> News {
+        let at = Micros::new(now);
+        let mut news = News {
+            acked: ack - self.snd.una,
+            ..News::default()
+        };
+        let recover = self.snd.seq(self.recovery.recover);
+        let min_rtt = self.rtt.min_micros();
+        // RFC 8985 §6.2 step 1: an echo from before a retransmission is not of that. Only for what was next for the peer:
+        // what comes out of order does not change its echo (RFC 7323 §4.3).
+        let next = self.snd.seq(self.snd.una);
+        let echo_age = match (self.timestamps, segment.options.timestamps) {
+            (Some(state), Some(option)) => state.echo_age(now, option.echo),
+            _ => None,
+        };
+        let rack = &mut self.rack;
+        let mut note = |record: Record| {
+            let again = record.mark.contains(Mark::AGAIN);
+            if record.mark.contains(Mark::SACKED) {
+                return;
+            }
+            news.delivered += u64::from(record.len());
+            if record.mark.contains(Mark::BLURRED) {
+                return;
+            }
+            let old = |age| age > at.since(record.sent) / 1000 + 1;
+            let genuine = record.start != next || !echo_age.is_some_and(old);
+            rack.update(&record, at, again, genuine, min_rtt);
+            if !again {
+                news.original |= record.end <= recover;
+                news.once = Some(record.sent);
+            }
+        };
+        if ack > self.snd.una {
+            self.board.acknowledge(self.snd.iss + low(ack), &mut note);
+            self.snd.una = ack;
+        }
+        if self.negotiated.sack {
+            let (una, max) = (self.snd.seq(ack), self.snd.seq(self.snd.max));
+            let blocks = segment.options.sack.as_slice();
+            for (index, &(left, right)) in blocks.iter().enumerate() {
+                // RFC 2883 §4: the first block below the acknowledgement, or within the second.
+                let inside = |&(l, r): &(SeqNumber, SeqNumber)| l <= left && right <= r;
+                if index == 0 && left < right && (right <= una || blocks.get(1).is_some_and(inside))
+                {
+                    news.dsack = true;
+                } else if una < right && left < right && right <= max {
+                    self.board.sack(left, right, &mut note);
+                }
+            }
+            if news.dsack {
+                self.counters.dsacks += 1;
+                self.rack.on_dsack(una, max);
+            }
+        }
+        news
+    }
+
+    /// RACK's step 5, and the timer for what is not known yet.
+    pub(super) fn detect(&mut self, now: Duration) -> u32 {
+        let mss = u32::from(self.mss());
+        let overtaken =
+            self.board.sacked() > (DUP_THRESH - 1) * mss || self.recovery.dup_acks >= DUP_THRESH;
+        let at = Circumstances {
+            recovering: self.recovery.is_active(),
+            overtaken,
+            min_rtt: self.rtt.min_micros(),
+            srtt: self.rtt.srtt_micros(),
+        };
+        let (lost, timeout) = self.rack.detect(&mut self.board, Micros::new(now), at);
+        match timeout {
+            Some(micros) => {
+                let wait = Duration::from_micros(u64::from(micros));
+                self.timers.arm_early(Early::Reorder, now + wait);
+            }
+            None => self.timers.stop_early(Early::Reorder),
+        }
+        lost
+    }
+
+    /// Without SACK, RFC 5681 §3.2 and RFC 6582 §3.2: each duplicate ACK is a segment that has left.
+    fn count_duplicates(&mut self, news: &mut News) {
+        let mss = u64::from(self.mss());
+        let recovery = &mut self.recovery;
+        if news.acked > 0 {
+            // One of the segments that are acknowledged now filled the hole; the others gave the duplicates.
+            let counted = u64::from(recovery.dup_acks) * mss;
+            news.delivered = news.acked.saturating_sub(counted).max(mss.min(news.acked));
+            let gone = u32::try_from(news.acked.saturating_sub(1) / mss).unwrap_or(u32::MAX);
+            recovery.dup_acks = match recovery.phase {
+                Phase::Fast => recovery.dup_acks.saturating_sub(gone),
+                _ => 0,
+            };
+            if recovery.phase == Phase::Fast && self.snd.una < recovery.recover {
+                // RFC 6582 §3.2 step 3, partial acknowledgement: the next hole.
+                self.lose_head();
+            }
+        } else if news.duplicate {
+            recovery.dup_acks = recovery.dup_acks.saturating_add(1);
+            news.delivered = mss;
+            // RFC 6582 §3.2 step 2: only if the ACK covers more than "recover".
+            if recovery.phase == Phase::Open
+                && recovery.dup_acks == DUP_THRESH
+                && self.snd.una > recovery.recover
+            {
+                self.lose_head();
+            }
+        }
+    }
+
+    /// The segment at SND.UNA is lost.
+    fn lose_head(&mut self) {
+        let una = self.snd.seq(self.snd.una);
+        self.board.lose(una, una + u32::from(self.mss()));
+    }
+
+    /// What the congestion control had before a reduction.
+    fn control_state(&self) -> (u64, u64) {
+        (self.control.window(), self.control.ssthresh())
+    }
+
+    fn control_congested(&mut self, now: Duration) {
+        let (flight, mss) = (self.snd.in_flight(), self.mss());
+        self.control.on_congestion(now, flight, mss);
+    }
+
+    fn control_recovered(&mut self, now: Duration) {
+        let (flight, mss) = (self.snd.in_flight(), self.mss());
+        self.control.on_recovered(now, flight, mss);
+    }
+
+    fn enter_recovery(&mut self, now: Duration, news: &News) {
+        let prior = self.control_state();
+        // As it was before this ACK.
+        let flight = self.snd.in_flight() + news.acked;
+        self.recovery.enter_fast(self.snd.max, flight, prior);
+        self.timers.stop_early(Early::TailProbe);
+        self.counters.fast_retransmits += 1;
+        self.control_congested(now);
+        self.proportion(news, false);
+    }
+
+    fn proportion(&mut self, news: &News, good: bool) {
+        let (pipe, ssthresh, mss) = (self.pipe(), self.control.ssthresh(), self.mss());
+        self.recovery
+            .proportional(news.delivered, pipe, ssthresh, mss, good);
+    }
+
+    /// A loss was found by the clock and not by an ACK.
+    pub(super) fn on_reorder_timeout(&mut self, now: Duration) {
+        if self.detect(now) == 0 {
+            return;
+        }
+        let news = News::default();
+        match self.recovery.phase {
+            Phase::Open => self.enter_recovery(now, &news),
+            Phase::Fast => self.proportion(&news, false),
+            Phase::Loss => {}
+        }
+    }
+
+    fn on_ack_fast(
+        &mut self,
+        now: Duration,
+        segment: &Segment,
+        ack: u64,
+        news: &News,
+        found: bool,
+    ) {
+        if news.acked > 0 && self.was_in_vain(now, segment, news) {
+            return self.take_back(now);
+        }
+        if ack >= self.recovery.recover {
+            self.recovery.leave();
+            if !self.negotiated.sack {
+                // Only lost segments were sent again, one at a time: no duplicate ACKs of SND.UNA are due, so those
+                // that come mean a loss right after it.
+                self.recovery.recover = ack - 1;
+            }
+            self.rack.on_recovered();
+            self.control_recovered(now);
+            return;
+        }
+        self.proportion(news, news.acked > 0 && !found);
+        if !self.negotiated.sack && news.acked > 0 {
+            // RFC 6582 §3.2 step 3: a partial acknowledgement lets the next hole's segment out at once.
+            self.recovery.admit(self.pipe() + u64::from(self.mss()));
+        }
+    }
+
+    fn on_ack_loss(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
+        if news.acked > 0 && self.was_in_vain(now, segment, news) {
+            return self.take_back(now);
+        }
+        let over = ack >= self.recovery.recover;
+        match self.recovery.suspicion {
+            Suspicion::None => {}
+            _ if self.negotiated.sack && news.original && !over => return self.take_back(now),
+            Suspicion::HeadSent if news.acked > 0 && !over => {
+                // §2.1 step 2b: "transmit up to two new (previously unsent) segments".
+                self.recovery.suspicion = Suspicion::NewWanted;
+            }
+            // §2.1 step 3b: the next ACK advances again, by originals.
+            Suspicion::NewWanted if news.acked > 0 && news.original && !over => {
+                return self.take_back(now);
+            }
+            Suspicion::NewWanted => self.recovery.confirm(),
+            Suspicion::HeadSent if over => self.recovery.confirm(),
+            // A duplicate ACK tells nothing yet with SACK; without, the loss is genuine.
+            Suspicion::HeadSent if !self.negotiated.sack => self.recovery.confirm(),
+            Suspicion::HeadSent => {}
+        }
+        if news.acked > 0 {
+            self.grow(now, news.acked, true, true);
+        }
+        if over {
+            self.recovery.leave();
+            self.rack.on_recovered();
+        }
+    }
+
+    /// RFC 3522: the ACK of what was sent again echoes a timestamp from before that, so the original has arrived. Only for
+    /// what was next for the peer: of anything later, the ACK may echo what came before it (RFC 7323 §4.3).
+    fn was_in_vain(&mut self, now: Duration, segment: &Segment, news: &News) -> bool {
+        let Some((start, resent)) = self.recovery.head_resent else {
+            return false;
+        };
+        let una = self.snd.seq(self.snd.una - news.acked);
+        if una != start {
+            return false;
+        }
+        // Later ones are not judged: most of what is lost is lost.
+        self.recovery.head_resent = Some((start - 1, resent));
+        match (self.timestamps, segment.options.timestamps) {
+            (Some(state), Some(option)) => {
+                let since = Micros::new(now).since(resent) / 1000;
+                // A tick of slack: both times were rounded down.
+                state
+                    .echo_age(now, option.echo)
+                    .is_some_and(|age| age > since + 1)
+            }
+            _ => false,
+        }
+    }
+
+    /// Nothing was lost: the window and the threshold are again what they were (RFC 5682 §3.4, RFC 4015).
+    fn take_back(&mut self, now: Duration) {
+        self.board.forgive();
+        self.counters.undone += 1;
+        if let Some((cwnd, ssthresh)) = self.recovery.take_prior() {
+            self.control.restore(now, cwnd, ssthresh);
+        }
+        self.recovery.leave();
+    }
+
+    fn grow(&mut self, now: Duration, acked: u64, window_limited: bool, after_timeout: bool) {
+        let sample = AckSample {
+            now,
+            acked,
+            srtt: self.rtt.srtt(),
+            mss: self.mss(),
+            window_limited,
+            after_timeout,
+        };
+        self.control.on_ack(&sample);
+    }
+
+    fn on_tail_probe_ack(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
+        let Some(probe) = self.tail_probe else {
+            return;
+        };
+        if !probe.again {
+            if ack >= probe.end {
+                self.tail_probe = None;
+            }
+            return;
+        }
+        let end = self.snd.seq(probe.end);
+        let twice = news.dsack
+            && segment
+                .options
+                .sack
+                .as_slice()
+                .first()
+                .is_some_and(|&(_, r)| r == end);
+        if ack >= probe.end && twice {
+            // Both have arrived.
+            self.tail_probe = None;
+        } else if ack > probe.end {
+            // The probe made good a loss that no duplicate told of.
+            self.tail_probe = None;
+            if self.recovery.phase == Phase::Open {
+                self.control_congested(now);
+                self.control_recovered(now);
+            }
+        } else if ack == probe.end
+            && news.acked == 0
+            && news.duplicate
+            && segment.options.sack.is_empty()
+        {
+            self.tail_probe = None;
+        }
+    }
+
+    /// RFC 6298 §3 and §4: one segment in flight is timed, never one sent again. Without such a measurement, the send
+    /// time of what was sent once only; and if all was sent again, the echoed timestamp (RFC 7323 §4.1), to the
+    /// millisecond.
+    fn measure(&mut self, now: Duration, segment: &Segment, news: &News) {
+        let at = Micros::new(now);
         match self.snd.timed {
-            Some((end, sent)) if ack >= end => {
+            Some((end, sent)) if self.snd.seq(self.snd.una) >= end => {
                 self.snd.timed = None;
-                self.rtt.sample(now.saturating_sub(sent));
+                self.rtt.sample(sent.elapsed(now));
             }
             Some(_) => {}
             None => {
-                if let (Some(state), Some(option)) = (self.timestamps, segment.options.timestamps)
-                    && let Some(round_trip) = state.round_trip(now, option.echo)
-                    && self.recovery.is_measurable(now, round_trip)
+                if let Some(sent) = news.once {
+                    self.rtt
+                        .sample(Duration::from_micros(u64::from(at.since(sent))));
+                } else if let (Some(state), Some(option)) =
+                    (self.timestamps, segment.options.timestamps)
+                    && let Some(round_trip) = state.echo_age(now, option.echo)
+                    && self
+                        .recovery
+                        .is_measurable(at, round_trip.saturating_mul(1000))
                 {
-                    self.rtt.sample(round_trip);
+                    self.rtt
+                        .sample(Duration::from_millis(u64::from(round_trip)));
                 }
             }
         }
@@ -117,6 +461,10 @@ impl Connection {
             return;
         }
         if snd.wl1 < seq || (snd.wl1 == seq && snd.wl2 <= ack) {
+            if snd.wnd == 0 && window > 0 && self.recovery.phase == Phase::Loss {
+                // What went into the closed window as a probe was not taken.
+                self.board.mark_lost(|_| true);
+            }
             snd.wnd = window;
             snd.wl1 = seq;
             snd.wl2 = ack;
@@ -134,7 +482,7 @@ impl Connection {
                 self.state = State::FinWait2;
                 if self.released {
                     // Nobody reads: the peer's FIN is not waited for without end, as Linux.
-                    self.timers.arm_end(now + self.config.fin_wait_2);
+                    self.timers.arm_end(now + self.settings.fin_wait_2.into());
                 }
                 Events::empty()
             }
@@ -146,4 +494,10 @@ impl Connection {
             _ => Events::empty(),
         }
     }
+}
+
+/// The low half of a position.
+#[expect(clippy::cast_possible_truncation)]
+fn low(position: u64) -> u32 {
+    position as u32
 }

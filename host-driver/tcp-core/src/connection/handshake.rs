@@ -21,7 +21,7 @@ impl Handshake<'_> {
     /// Our SYN-ACK is out; the peer's SYN offered `window` bytes.
     pub(crate) fn sent(&mut self, window: u16) {
         let snd = &mut self.connection.snd;
-        snd.nxt = 1;
+        snd.syn_due = false;
         snd.max = 1;
         snd.wnd = u64::from(window);
         snd.max_wnd = snd.wnd;
@@ -37,7 +37,7 @@ impl Handshake<'_> {
         if retransmitted {
             self.connection.rtt.syn_was_retransmitted();
         } else {
-            self.connection.snd.timed = Some((1, sent));
+            self.connection.snd.time_from(1, sent);
         }
     }
 }

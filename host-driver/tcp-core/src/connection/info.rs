@@ -25,6 +25,18 @@ pub struct Info {
     pub receive_window: u64,
     /// Sent and not acknowledged.
     pub in_flight: u64,
+    /// Of these, believed to be in the network (RFC 6675: pipe).
+    pub pipe: u64,
+    /// Of these, known to have arrived out of order.
+    pub sacked: u64,
+    /// Taken for lost, and not sent again yet.
+    pub lost: u64,
+    /// The least round-trip time measured, once there is one.
+    pub min_rtt: Option<Duration>,
+    /// Data was seen to arrive out of order (RFC 8985: reordering_seen).
+    pub reordering: bool,
+    /// Both ends take SACK.
+    pub sack: bool,
     /// Payload of a full segment that we send.
     pub mss: u16,
     /// Both ends send timestamps.
@@ -49,6 +61,15 @@ impl Connection {
             send_window: self.snd.wnd,
             receive_window: self.rcv.window(),
             in_flight: self.snd.in_flight(),
+            pipe: self.pipe(),
+            sacked: u64::from(self.board.sacked()),
+            lost: u64::from(self.board.lost()),
+            min_rtt: self
+                .rtt
+                .srtt()
+                .map(|_| Duration::from_micros(u64::from(self.rtt.min_micros()))),
+            reordering: self.rack.reordering(),
+            sack: self.negotiated.sack,
             mss: self.mss(),
             timestamps: self.timestamps.is_some(),
             window_shifts: (self.negotiated.send_shift, self.negotiated.receive_shift),

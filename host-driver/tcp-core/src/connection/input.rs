@@ -121,7 +121,10 @@ impl Connection {
         self.counters.unacceptable += 1;
         if !segment.has(Flags::RST) {
             if segment.payload_len > 0 && !segment.has(Flags::SYN) {
-                self.ack.on_disorder(self.config.quick_acks);
+                self.ack.on_disorder(self.settings.quick_acks);
+                if let Some(start) = self.rcv.position(segment.seq) {
+                    self.note_duplicate(start, start + u64::from(segment.payload_len));
+                }
             } else if self.throttle.allow(now) {
                 self.ack.now = true;
             }

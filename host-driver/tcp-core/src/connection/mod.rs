@@ -6,10 +6,15 @@ mod handshake;
 mod info;
 mod input;
 mod output;
+mod probe;
 mod program;
+mod rack;
 mod receive;
 mod recovery;
+mod retransmit;
+mod scoreboard;
 mod send;
+mod settings;
 mod state;
 mod syn_sent;
 mod text;
@@ -37,9 +42,13 @@ use crate::seq::SeqNumber;
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
+use probe::TailProbe;
+use rack::Rack;
 use receive::ReceiveSpace;
-use recovery::Recovery;
+use recovery::{Phase, Recovery, Suspicion};
+use scoreboard::Scoreboard;
 use send::SendSpace;
+use settings::Settings;
 use timers::Timers;
 
 /// A TCP connection: from SYN-SENT (or the end of a passive handshake) to CLOSED.
@@ -48,7 +57,7 @@ use timers::Timers;
 #[derive(Clone, Debug)]
 pub struct Connection {
     state: State,
-    config: Config,
+    settings: Settings,
     snd: SendSpace,
     rcv: ReceiveSpace,
     negotiated: Negotiated,
@@ -57,7 +66,15 @@ pub struct Connection {
     timestamp_offset: u32,
     rtt: RttEstimator,
     control: Control,
+    board: Scoreboard,
+    rack: Rack,
     recovery: Recovery,
+    /// A tail loss probe that is in flight (RFC 8985 §7).
+    tail_probe: Option<TailProbe>,
+    /// One is to be sent.
+    tail_probe_due: bool,
+    /// Something was sent or acknowledged since the timer for the next probe was armed.
+    tail_moved: bool,
     ack: AckPolicy,
     timers: Timers,
     throttle: Throttle,
@@ -73,24 +90,24 @@ pub struct Connection {
 
 impl Connection {
     fn new(config: &Config, initial: Initial, state: State, negotiated: Negotiated) -> Self {
-        let config = Config {
-            mss: config.mss.max(1),
-            receive_buffer: config.bounded_receive_buffer(),
-            ..*config
-        };
-        let window = initial_window(&config, negotiated.payload_mss());
+        let window = initial_window(config.initial_window, negotiated.payload_mss());
         Self {
             state,
-            config,
+            settings: Settings::new(config),
             snd: SendSpace::new(initial.iss),
-            rcv: ReceiveSpace::new(config.receive_buffer),
+            rcv: ReceiveSpace::new(config.bounded_receive_buffer()),
             negotiated,
             timestamps: None,
             timestamp_offset: initial.timestamp_offset,
             rtt: RttEstimator::new(config.initial_rto, config.min_rto, config.max_rto),
             control: Control::new(config.congestion, window),
+            board: Scoreboard::new(initial.iss + 1),
+            rack: Rack::new(initial.iss),
             recovery: Recovery::default(),
-            ack: AckPolicy::new(config.quick_acks, config.mss),
+            tail_probe: None,
+            tail_probe_due: false,
+            tail_moved: false,
+            ack: AckPolicy::new(config.quick_acks, config.mss.max(1)),
             timers: Timers::default(),
             throttle: Throttle::default(),
             reset: None,
@@ -105,7 +122,7 @@ impl Connection {
     #[must_use]
     pub fn connect(config: &Config, initial: Initial) -> Self {
         // Until the peer's SYN comes, what it would be without options.
-        let negotiated = Negotiated::new(config, &Options::default());
+        let negotiated = Negotiated::new(&config.into(), &Options::default());
         Self::new(config, initial, State::SynSent, negotiated)
     }
 
@@ -168,7 +185,8 @@ impl Connection {
     fn enter_time_wait(&mut self, now: Duration) -> Events {
         self.state = State::TimeWait;
         self.timers = Timers::default();
-        self.timers.arm_end(now + self.config.time_wait);
+        self.tail_probe = None;
+        self.timers.arm_end(now + self.settings.time_wait.into());
         Events::TIME_WAIT
     }
 

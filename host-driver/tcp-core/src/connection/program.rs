@@ -26,7 +26,7 @@ impl Connection {
     /// [`Connection::available`] counts as all of them. May make a window update due.
     pub fn consume(&mut self, len: u64) {
         self.rcv.consumed += len.min(self.available());
-        if self.state.can_receive() && self.rcv.wants_update(self.config.mss) {
+        if self.state.can_receive() && self.rcv.wants_update(self.settings.offer.mss) {
             self.ack.now = true;
         }
     }
@@ -62,7 +62,7 @@ impl Connection {
             State::SynSent => self.enter_closed(),
             State::TimeWait | State::Closed => {}
             _ if self.available() > 0 => self.reset_connection(),
-            State::FinWait2 => self.timers.arm_end(now + self.config.fin_wait_2),
+            State::FinWait2 => self.timers.arm_end(now + self.settings.fin_wait_2.into()),
             _ => self.shutdown_write(),
         }
     }
@@ -135,7 +135,7 @@ impl Connection {
 
     /// Turns Nagle's algorithm on or off (TCP_NODELAY is off).
     pub const fn set_nagle(&mut self, nagle: bool) {
-        self.config.nagle = nagle;
+        self.settings.nagle = nagle;
     }
 
     /// What the connection has done so far.
@@ -155,7 +155,7 @@ impl Connection {
                 self.rcv.seq(self.rcv.nxt),
                 self.timestamps,
                 expires,
-                self.config.time_wait,
+                self.settings.time_wait.into(),
             )
         })
     }

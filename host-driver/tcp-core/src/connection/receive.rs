@@ -1,6 +1,7 @@
 //! The receive half of a connection: RFC 9293 §3.3.1's RCV variables and the window we offer.
 
 use crate::assembler::Assembler;
+use crate::sack::SackBlocks;
 use crate::seq::SeqNumber;
 
 /// Receive sequence space. Positions count from IRS: the peer's SYN is 0, the byte of stream offset
@@ -24,6 +25,8 @@ pub(super) struct ReceiveSpace {
     pub(super) fin: Option<u64>,
     /// What has arrived ahead of RCV.NXT.
     pub(super) assembler: Assembler,
+    /// What came twice and was not told of yet (RFC 2883).
+    pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
 }
 
 impl ReceiveSpace {
@@ -38,6 +41,7 @@ impl ReceiveSpace {
             shift: 0,
             fin: None,
             assembler: Assembler::default(),
+            duplicate: None,
         }
     }
 
@@ -104,6 +108,29 @@ impl ReceiveSpace {
         let field = u16::try_from(field).unwrap_or(u16::MAX);
         self.adv = self.adv.max(self.nxt + (u64::from(field) << self.shift));
         field
+    }
+
+    /// The blocks for the next ACK: what came twice, then what is there ahead of RCV.NXT, the latest first
+    /// (RFC 2018 §4, RFC 2883 §4). At most `room`.
+    pub(super) fn sack_blocks(&self, room: usize) -> SackBlocks {
+        let mut blocks = SackBlocks::default();
+        if let Some((left, right)) = self.duplicate
+            && room > 0
+        {
+            blocks.push(left, right);
+        }
+        for range in self.assembler.latest_first() {
+            if blocks.len() >= room {
+                break;
+            }
+            blocks.push(self.irs + range[0].0, self.irs + range[1].0);
+        }
+        blocks
+    }
+
+    /// Whether an ACK would carry SACK blocks.
+    pub(super) fn wants_sack(&self) -> bool {
+        self.duplicate.is_some() || !self.assembler.is_empty()
     }
 
     /// Whether the reader has made so much room that the peer should hear of it at once.

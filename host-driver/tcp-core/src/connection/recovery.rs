@@ -1,54 +1,61 @@
-//! Loss recovery without SACK: fast retransmit and NewReno's fast recovery (RFC 5681 §3.2, RFC 6582),
-//! limited transmit (RFC 3042), and what follows a time-out.
+//! Loss recovery: its phases and how much they let out (RFC 6675, RFC 6937, RFC 5682, RFC 6582).
 
-use core::time::Duration;
+use crate::seq::SeqNumber;
+use crate::time::Micros;
 
-/// Duplicate ACKs that mean a loss (RFC 5681 §3.2).
-const DUP_THRESH: u32 = 3;
+/// Duplicate ACKs that mean a loss (RFC 5681 §3.2), and segments that overtake (RFC 8985 §6.2: DupThresh).
+pub(super) const DUP_THRESH: u32 = 3;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
+    /// Nothing is lost.
     #[default]
     Open,
     /// Fast recovery.
     Fast,
-    /// Sending again from SND.UNA on, in slow start.
-    AfterTimeout,
+    /// After a time-out: all is sent again, in slow start.
+    Loss,
 }
 
-/// What a duplicate ACK calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnDuplicate {
-    Nothing,
-    /// Fast recovery begins: reduce the window.
-    Enter,
-}
-
-/// What an ACK of new data calls for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OnNewAck {
-    /// The window may grow.
-    Grow { after_timeout: bool },
-    /// A partial ACK: the window stays.
-    Partial,
-    /// Fast recovery is over.
-    Recovered,
+/// F-RTO (RFC 5682): what is known of a time-out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Suspicion {
+    /// It is, or must be, taken for genuine.
+    #[default]
+    None,
+    /// §2.1 step 1: only the first segment was sent again.
+    HeadSent,
+    /// §2.1 step 2b: that was acknowledged, and new data may go out.
+    NewWanted,
 }
 
 /// State of recovery.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recovery {
-    phase: Phase,
-    dup_acks: u32,
-    /// RFC 6582's "recover": an ACK must reach it to end recovery, and duplicates of an ACK below it
-    /// begin none. One past the highest position sent when it was set.
-    recover: u64,
+    pub(super) phase: Phase,
+    pub(super) suspicion: Suspicion,
+    /// Duplicate ACKs in a row. Without SACK, each stands for a segment that has left the network.
+    pub(super) dup_acks: u32,
+    /// "recover" of RFC 6582, RecoveryPoint of RFC 6675: an ACK must reach it to end recovery. One past the highest
+    /// position sent when it was set.
+    pub(super) recover: u64,
     /// When the retransmission timer last expired.
-    timeout_at: Duration,
-    /// What fast recovery adds to cwnd for segments that have left the network.
-    inflation: i64,
-    /// The segment at SND.UNA is to be sent again.
-    pub(super) retransmit: bool,
+    pub(super) timeout_at: Micros,
+    /// What may be in flight during fast recovery.
+    window: u32,
+    /// prr_delivered, prr_out and RecoverFS (RFC 6937 §3.1).
+    delivered: u32,
+    out: u32,
+    flight: u32,
+    /// cwnd and ssthresh before the reduction, should it prove wrong.
+    prior: Option<(u32, u32)>,
+    /// Where the first retransmission of this recovery that was at SND.UNA starts, and when it went out.
+    pub(super) head_resent: Option<(SeqNumber, Micros)>,
+}
+
+/// Sizes within 32 bits: a window is at most 2³⁰, and what is in flight too.
+fn low(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 impl Recovery {
@@ -56,96 +63,157 @@ impl Recovery {
         self.phase != Phase::Open
     }
 
-    /// Whether nothing is, or seems to be, lost.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.phase == Phase::Open && self.dup_acks == 0
+    /// Whether an echoed timestamp may measure a round trip of `round_trip` microseconds. After a time-out only if the
+    /// echo is of a segment sent since: when an ACK was lost, its repetition echoes the first transmission, and would
+    /// measure the time-out.
+    pub(super) fn is_measurable(&self, now: Micros, round_trip: u32) -> bool {
+        self.phase != Phase::Loss || now.since(self.timeout_at) >= round_trip
     }
 
-    /// Whether an echoed timestamp may measure a round trip of `round_trip`. After a time-out only if
-    /// the echo is of a segment sent since: when an ACK was lost, its repetition echoes the first
-    /// transmission, and would measure the time-out.
-    pub(super) fn is_measurable(&self, now: Duration, round_trip: Duration) -> bool {
-        self.phase != Phase::AfterTimeout || self.timeout_at + round_trip <= now
+    /// What may be in flight, during fast recovery.
+    pub(super) fn window(&self) -> Option<u64> {
+        (self.phase == Phase::Fast).then_some(u64::from(self.window))
     }
 
-    /// What may be in flight beyond (or must stay below) cwnd.
-    pub(super) fn allowance(&self, mss: u16) -> i64 {
-        match self.phase {
-            Phase::Fast => self.inflation,
-            // RFC 3042 §2: a new segment for each of the first two duplicate ACKs.
-            Phase::Open => i64::from(self.dup_acks.min(DUP_THRESH - 1)) * i64::from(mss),
-            Phase::AfterTimeout => 0,
-        }
-    }
-
-    /// A duplicate ACK of `una`, while everything below `max` has been sent.
-    pub(super) fn on_duplicate(&mut self, una: u64, max: u64, mss: u16) -> OnDuplicate {
-        let mss = i64::from(mss);
-        self.dup_acks = self.dup_acks.saturating_add(1);
-        match self.phase {
-            // RFC 6582 §3.2 step 3: "increment cwnd by SMSS" for each additional one.
-            Phase::Fast => self.inflation += mss,
-            // RFC 6582 §3.2 step 2: only if the ACK covers more than "recover".
-            _ if self.dup_acks == DUP_THRESH && una > self.recover => {
-                self.phase = Phase::Fast;
-                self.recover = max;
-                // RFC 5681 §3.2 step 3: "ssthresh plus 3*SMSS".
-                self.inflation = i64::from(DUP_THRESH) * mss;
-                self.retransmit = true;
-                return OnDuplicate::Enter;
-            }
-            _ => {}
-        }
-        OnDuplicate::Nothing
-    }
-
-    /// SND.UNA moved to `una`, by `acked`.
-    pub(super) fn on_new_ack(&mut self, una: u64, acked: u64, mss: u16) -> OnNewAck {
-        self.dup_acks = 0;
-        self.retransmit = false;
-        match self.phase {
-            Phase::Open => OnNewAck::Grow {
-                after_timeout: false,
-            },
-            Phase::AfterTimeout => {
-                if una >= self.recover {
-                    self.phase = Phase::Open;
-                }
-                OnNewAck::Grow {
-                    after_timeout: true,
-                }
-            }
-            Phase::Fast if una >= self.recover => {
-                self.phase = Phase::Open;
-                self.inflation = 0;
-                // Only lost segments were sent again, one at a time: no duplicate ACKs of `una` are
-                // due, so those that come mean a loss right after it.
-                self.recover = una - 1;
-                OnNewAck::Recovered
-            }
-            Phase::Fast => {
-                // RFC 6582 §3.2 step 3, partial acknowledgement: retransmit the first unacknowledged
-                // segment, deflate by what was acknowledged, add back one SMSS.
-                let mss = i64::from(mss);
-                let acked = i64::try_from(acked).unwrap_or(i64::MAX);
-                self.inflation = self.inflation.saturating_sub(acked);
-                if acked >= mss {
-                    self.inflation += mss;
-                }
-                self.retransmit = true;
-                OnNewAck::Partial
-            }
-        }
-    }
-
-    /// The retransmission timer expired with everything below `max` sent. RFC 6582 §4: "recover" is
-    /// set, so that what is sent again and was not lost does not look like a loss.
-    pub(super) fn on_timeout(&mut self, now: Duration, max: u64) {
+    /// Fast recovery begins, with everything below `max` sent and `flight` bytes of it not acknowledged. `prior`: cwnd
+    /// and ssthresh as they were.
+    pub(super) fn enter_fast(&mut self, max: u64, flight: u64, prior: (u64, u64)) {
         *self = Self {
-            phase: Phase::AfterTimeout,
-            timeout_at: now,
+            phase: Phase::Fast,
+            dup_acks: self.dup_acks,
             recover: max,
+            flight: low(flight).max(1),
+            prior: Some((low(prior.0), low(prior.1))),
             ..Self::default()
         };
+    }
+
+    /// An ACK during fast recovery told that `delivered` more bytes have arrived; `pipe` are in flight now.
+    ///
+    /// `advanced`: it moved SND.UNA and nothing new was found lost.
+    pub(super) fn proportional(
+        &mut self,
+        delivered: u64,
+        pipe: u64,
+        ssthresh: u64,
+        mss: u16,
+        advanced: bool,
+    ) {
+        let (delivered, pipe) = (low(delivered), low(pipe));
+        let (ssthresh, mss) = (low(ssthresh), u32::from(mss));
+        self.delivered = self.delivered.saturating_add(delivered);
+        let mut count = if pipe > ssthresh {
+            let share = u64::from(self.delivered) * u64::from(ssthresh);
+            low(share.div_ceil(u64::from(self.flight))).saturating_sub(self.out)
+        } else {
+            // PRR-CRB, and PRR-SSRB while recovery makes good progress, as Linux.
+            let behind = self.delivered.saturating_sub(self.out);
+            let limit = if advanced {
+                behind.max(delivered).saturating_add(mss)
+            } else {
+                behind.max(delivered)
+            };
+            (ssthresh - pipe).min(limit)
+        };
+        if self.out == 0 {
+            // The first retransmission goes out at once (RFC 5681 §3.2 step 3).
+            count = count.max(mss);
+        }
+        self.window = pipe.saturating_add(count);
+    }
+
+    /// At least so much may be in flight.
+    pub(super) fn admit(&mut self, window: u64) {
+        self.window = self.window.max(low(window));
+    }
+
+    /// `len` bytes went out, new or again.
+    pub(super) fn on_sent(&mut self, len: u64) {
+        self.out = self.out.saturating_add(low(len));
+    }
+
+    /// The retransmission timer expired with everything below `max` sent and SND.UNA at `una`. RFC 6582 §4: "recover" is
+    /// set, so that what is sent again and was not lost does not look like a loss.
+    pub(super) fn on_timeout(&mut self, now: Micros, una: u64, max: u64, prior: (u64, u64)) {
+        // RFC 5682 §2.1 step 1: not when a recovery is under way already: its retransmissions would be taken for
+        // originals.
+        let suspect =
+            self.phase == Phase::Open || (self.phase == Phase::Loss && una >= self.recover);
+        let prior = match (self.phase, self.prior) {
+            (Phase::Loss, known) => known,
+            _ => Some((low(prior.0), low(prior.1))),
+        };
+        *self = Self {
+            phase: Phase::Loss,
+            suspicion: if suspect {
+                Suspicion::HeadSent
+            } else {
+                Suspicion::None
+            },
+            timeout_at: now,
+            recover: max,
+            prior,
+            ..Self::default()
+        };
+    }
+
+    /// Recovery is over.
+    pub(super) fn leave(&mut self) {
+        *self = Self {
+            recover: self.recover,
+            ..Self::default()
+        };
+    }
+
+    /// cwnd and ssthresh from before, if the reduction can still be taken back. Once.
+    pub(super) fn take_prior(&mut self) -> Option<(u64, u64)> {
+        let (cwnd, ssthresh) = self.prior.take()?;
+        let ssthresh = if ssthresh == u32::MAX {
+            u64::MAX
+        } else {
+            u64::from(ssthresh)
+        };
+        Some((u64::from(cwnd), ssthresh))
+    }
+
+    /// The reduction was right.
+    pub(super) fn confirm(&mut self) {
+        self.prior = None;
+        self.suspicion = Suspicion::None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_shrinks_in_proportion_to_what_arrives() {
+        let mut recovery = Recovery::default();
+        recovery.enter_fast(20_000, 20_000, (20_000, u64::MAX));
+        let mut out = 0;
+        // One segment of 1000 is lost; the others arrive one by one, ssthresh is 14,000.
+        let mut pipe = 16_000;
+        for _ in 0..16 {
+            recovery.proportional(1000, pipe, 14_000, 1000, false);
+            let room = recovery.window().unwrap() - pipe;
+            let sent = room - room % 1000;
+            recovery.on_sent(sent);
+            out += sent;
+            pipe = pipe + sent - 1000;
+        }
+        // 0.7 of what has arrived went out.
+        assert!((11_000..=13_000).contains(&out), "{out}");
+    }
+
+    #[test]
+    fn a_reduction_is_taken_back_once() {
+        let mut recovery = Recovery::default();
+        recovery.on_timeout(Micros(0), 1, 5000, (9000, u64::MAX));
+        assert_eq!(recovery.suspicion, Suspicion::HeadSent);
+        recovery.on_timeout(Micros(9), 1, 5000, (1000, 4500));
+        assert_eq!(recovery.suspicion, Suspicion::None);
+        assert_eq!(recovery.take_prior(), Some((9000, u64::MAX)));
+        assert_eq!(recovery.take_prior(), None);
     }
 }

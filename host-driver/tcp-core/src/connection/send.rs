@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::seq::SeqNumber;
+use crate::time::Stamp;
 
 /// Send sequence space. Positions are sequence numbers unwrapped to 64 bits and counted from ISS:
 /// the SYN is 0, the byte of stream offset `o` is `o + 1`, the FIN follows the last byte.
@@ -11,11 +12,10 @@ pub(super) struct SendSpace {
     pub(super) iss: SeqNumber,
     /// SND.UNA.
     pub(super) una: u64,
-    /// Next position to send. Equal to `max`, except after a time-out: then what lies between is
-    /// being sent again.
-    pub(super) nxt: u64,
-    /// SND.NXT as the RFC means it: one past the highest position ever sent.
+    /// SND.NXT: one past the highest position ever sent.
     pub(super) max: u64,
+    /// Our SYN is to be sent, or sent again.
+    pub(super) syn_due: bool,
     /// SND.WND in bytes, scaled.
     pub(super) wnd: u64,
     /// Largest SND.WND so far (RFC 9293 §3.8.6.2.1: Max(SND.WND)).
@@ -31,10 +31,9 @@ pub(super) struct SendSpace {
     /// One past the last segment sent that was smaller than the MSS (Minshall's SND.SML).
     pub(super) small_end: u64,
     /// When a segment with data was last sent.
-    pub(super) last_sent: Duration,
-    /// The segment whose round trip is being timed: the position that acknowledges it, and when it
-    /// was sent.
-    pub(super) timed: Option<(u64, Duration)>,
+    pub(super) last_sent: Stamp,
+    /// The segment whose round trip is being timed: the number that acknowledges it, and when it was sent.
+    pub(super) timed: Option<(SeqNumber, Stamp)>,
     /// Data up to here was sent while the congestion window held more back.
     pub(super) limited_until: u64,
 }
@@ -44,8 +43,8 @@ impl SendSpace {
         Self {
             iss,
             una: 0,
-            nxt: 0,
             max: 0,
+            syn_due: true,
             wnd: 0,
             max_wnd: 0,
             wl1: 0,
@@ -53,10 +52,15 @@ impl SendSpace {
             written: 0,
             fin: false,
             small_end: 0,
-            last_sent: Duration::ZERO,
+            last_sent: Stamp::default(),
             timed: None,
             limited_until: 0,
         }
+    }
+
+    /// Begins to time a round trip: that of what ends at position `end` and was sent at `at`.
+    pub(super) fn time_from(&mut self, end: u64, at: Duration) {
+        self.timed = Some((self.seq(end), at.into()));
     }
 
     /// The wire number of a position.
@@ -80,14 +84,14 @@ impl SendSpace {
         self.fin && self.una > self.data_end()
     }
 
-    /// Whether data or a FIN waits to be sent (or sent again).
+    /// Whether data or a FIN waits to be sent for the first time.
     pub(super) const fn has_unsent(&self) -> bool {
-        self.nxt < self.data_end() + self.fin as u64
+        self.max < self.data_end() + self.fin as u64
     }
 
-    /// FlightSize (RFC 5681 §2): after a time-out, what was sent since.
+    /// FlightSize (RFC 5681 §2): sent and not acknowledged.
     pub(super) const fn in_flight(&self) -> u64 {
-        self.nxt - self.una
+        self.max - self.una
     }
 
     /// Stream bytes that are acknowledged.

@@ -35,6 +35,14 @@ impl State {
         )
     }
 
+    /// Whether both SYNs are acknowledged, and the connection is not over.
+    pub(super) const fn is_synchronized(self) -> bool {
+        !matches!(
+            self,
+            Self::SynSent | Self::SynReceived | Self::TimeWait | Self::Closed
+        )
+    }
+
     /// Whether the peer may still send data.
     pub(super) const fn can_receive(self) -> bool {
         matches!(self, Self::Established | Self::FinWait1 | Self::FinWait2)

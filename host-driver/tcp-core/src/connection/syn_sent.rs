@@ -39,7 +39,7 @@ impl Connection {
             return Received::default();
         }
         self.negotiate(now, segment);
-        let window = self.config.initial_window_field();
+        let window = self.settings.syn_window;
         self.rcv
             .synchronize(segment.seq, window, self.negotiated.receive_shift);
         // RFC 7323 §2.2: the window field of a SYN is never scaled.
@@ -49,13 +49,13 @@ impl Connection {
         if !acknowledged {
             // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment": a simultaneous open.
             self.state = State::SynReceived;
-            self.snd.nxt = 0;
+            self.snd.syn_due = true;
             self.snd.timed = None;
             return Received::default();
         }
         // Like any ACK, without the window in it, which is set already.
         let events = self.enter_established();
-        self.acknowledge_new(now, segment, 1);
+        self.take_news(now, segment, 1, false);
         self.ack.now = true;
         // "If there are other controls or text in the segment, then continue processing at the
         // sixth step".
@@ -66,13 +66,13 @@ impl Connection {
 
     /// Settles what the options of both SYNs settle.
     fn negotiate(&mut self, now: Duration, segment: &Segment) {
-        self.negotiated = Negotiated::new(&self.config, &segment.options);
+        self.negotiated = Negotiated::new(&self.settings.offer, &segment.options);
         if let (true, Some(option)) = (self.negotiated.timestamps, segment.options.timestamps) {
             let state = TimestampState::new(now, self.timestamp_offset, option.value);
             self.timestamps = Some(state);
         }
-        let window = initial_window(&self.config, self.mss());
-        self.control = Control::new(self.config.congestion, window);
+        let window = initial_window(self.settings.initial_window, self.mss());
+        self.control = Control::new(self.settings.congestion, window);
     }
 
     /// ESTABLISHED, or where a close that waited for it leads.

@@ -4,6 +4,7 @@ use core::ops::Range;
 use core::time::Duration;
 
 use super::{Connection, State};
+use crate::assembler::Insertion;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
 
@@ -66,12 +67,13 @@ impl Connection {
             self.place(now, segment, start, first..last, &mut received);
         } else if len > 0 {
             // RFC 5681 §4.2: what was there already, or has no room, is acknowledged at once.
-            self.ack.on_disorder(self.config.quick_acks);
+            self.ack.on_disorder(self.settings.quick_acks);
+            self.note_duplicate(start, end);
         }
         if self.rcv.fin == Some(self.rcv.nxt) {
             received.events |= self.on_fin(now);
         } else if segment.has(Flags::FIN) {
-            self.ack.on_disorder(self.config.quick_acks);
+            self.ack.on_disorder(self.settings.quick_acks);
         }
         received
     }
@@ -86,13 +88,19 @@ impl Connection {
         received: &mut Received,
     ) {
         let (first, last) = (range.start, range.end);
+        if start < self.rcv.nxt {
+            self.note_duplicate(start, first);
+        }
         if first > self.rcv.nxt {
             self.counters.out_of_order += 1;
             // RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an
             // out-of-order segment arrives."
-            self.ack.on_disorder(self.config.quick_acks);
-            if !self.rcv.assembler.insert(range) {
-                return;
+            self.ack.on_disorder(self.settings.quick_acks);
+            match self.rcv.assembler.insert(range) {
+                Insertion::Full => return,
+                // All of it was there: RFC 2883 §4.
+                Insertion::Known => self.note_duplicate(first, last),
+                Insertion::New => {}
             }
         } else {
             let fills_gap = !self.rcv.assembler.is_empty();
@@ -107,8 +115,8 @@ impl Connection {
                 now,
                 self.rcv.nxt - self.rcv.acked,
                 segment.wire_payload(),
-                self.config.mss,
-                self.config.delayed_ack,
+                self.settings.offer.mss,
+                self.settings.delayed_ack.into(),
             );
         }
         // Both are at most the payload's length.
@@ -120,6 +128,13 @@ impl Connection {
             len,
             offset: first - 1,
         });
+    }
+
+    /// RFC 2883 §4: the positions from `first` to `last` came twice: the next ACK tells of it.
+    pub(super) fn note_duplicate(&mut self, first: u64, last: u64) {
+        if self.negotiated.sack && 0 < first && first < last && last <= self.rcv.adv {
+            self.rcv.duplicate = Some((self.rcv.seq(first), self.rcv.seq(last)));
+        }
     }
 
     /// Eighth: the FIN is next. "advance RCV.NXT over the FIN, and send an acknowledgment".

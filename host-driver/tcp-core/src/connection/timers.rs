@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{Connection, State};
 use crate::event::{ConnectionError, Events};
+use crate::time::{Deadline, Micros};
 
 /// What the retransmission timer stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,45 +15,92 @@ pub(super) enum Waiting {
     Window,
 }
 
+/// What may come due before the retransmission timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Early {
+    /// What seems to be lost may have been overtaken: RACK waits (RFC 8985 §6.3).
+    Reorder,
+    /// Nothing comes back any more: a tail loss probe (RFC 8985 §7.2).
+    TailProbe,
+}
+
 /// Deadlines.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Timers {
-    retransmission: Option<(Waiting, Duration)>,
+    waiting: Waiting,
+    retransmission: Deadline,
+    early: Early,
+    early_at: Deadline,
     /// End of TIME-WAIT, or of FIN-WAIT-2 after close.
-    end: Option<Duration>,
+    end: Deadline,
     /// Expiries of the retransmission timer without progress.
     pub(super) retries: u8,
 }
 
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            waiting: Waiting::Acknowledgement,
+            retransmission: Deadline::NONE,
+            early: Early::Reorder,
+            early_at: Deadline::NONE,
+            end: Deadline::NONE,
+            retries: 0,
+        }
+    }
+}
+
 impl Timers {
-    pub(super) const fn end(&self) -> Option<Duration> {
-        self.end
+    pub(super) fn end(&self) -> Option<Duration> {
+        self.end.at()
     }
 
-    pub(super) const fn arm_end(&mut self, at: Duration) {
-        self.end = Some(at);
+    pub(super) fn arm_end(&mut self, at: Duration) {
+        self.end = Deadline::new(at);
     }
 
     pub(super) fn arm_retransmission(&mut self, now: Duration, rto: Duration) {
-        self.retransmission = Some((Waiting::Acknowledgement, now + rto));
+        self.waiting = Waiting::Acknowledgement;
+        self.retransmission = Deadline::new(now + rto);
     }
 
     pub(super) fn arm_persist(&mut self, now: Duration, rto: Duration) {
-        self.retransmission = Some((Waiting::Window, now + rto));
+        self.waiting = Waiting::Window;
+        self.retransmission = Deadline::new(now + rto);
+        self.early_at = Deadline::NONE;
+    }
+
+    pub(super) fn arm_early(&mut self, what: Early, at: Duration) {
+        self.early = what;
+        self.early_at = Deadline::new(at);
+    }
+
+    pub(super) fn stop_early(&mut self, what: Early) {
+        if self.early == what {
+            self.early_at = Deadline::NONE;
+        }
     }
 
     pub(super) const fn stop(&mut self) {
-        self.retransmission = None;
+        self.retransmission = Deadline::NONE;
+        self.early_at = Deadline::NONE;
     }
 
     pub(super) fn waiting(&self) -> Option<Waiting> {
-        self.retransmission.map(|(waiting, _)| waiting)
+        self.retransmission.is_set().then_some(self.waiting)
     }
 
-    fn expired(&self, now: Duration) -> Option<Waiting> {
-        self.retransmission
-            .filter(|&(_, at)| at <= now)
-            .map(|(waiting, _)| waiting)
+    pub(super) const fn early(&self) -> Option<Early> {
+        if self.early_at.is_set() {
+            Some(self.early)
+        } else {
+            None
+        }
+    }
+
+    /// When the retransmission timer expires.
+    pub(super) fn retransmission_at(&self) -> Option<Duration> {
+        self.retransmission.at()
     }
 }
 
@@ -61,31 +109,40 @@ impl Connection {
     /// that changes the connection.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Duration> {
-        [
-            self.timers.retransmission.map(|(_, at)| at),
-            self.timers.end,
-            self.ack.deadline,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let timers = &self.timers;
+        // None is the latest of all.
+        timers
+            .retransmission
+            .min(timers.early_at)
+            .min(timers.end)
+            .min(self.ack.deadline)
+            .at()
     }
 
     /// Time has come to `now`. Harmless if no deadline has passed.
     pub fn on_timeout(&mut self, now: Duration) -> Events {
         let mut events = Events::empty();
-        if self.ack.deadline.is_some_and(|at| at <= now) {
-            self.ack.deadline = None;
+        if self.ack.deadline.is_due(now) {
+            self.ack.deadline = Deadline::NONE;
             self.ack.now = true;
         }
-        if self.timers.end.is_some_and(|at| at <= now) {
+        if self.timers.end.is_due(now) {
             self.enter_closed();
             events |= Events::CLOSED;
         }
-        match self.timers.expired(now) {
-            Some(Waiting::Acknowledgement) => events |= self.on_retransmission_timeout(now),
-            Some(Waiting::Window) => events |= self.on_persist_timeout(now),
-            None => {}
+        // Due at the same time, it goes first, and gives the retransmission timer a new start.
+        if self.timers.early_at.is_due(now) {
+            self.timers.early_at = Deadline::NONE;
+            match self.timers.early {
+                Early::Reorder => self.on_reorder_timeout(now),
+                Early::TailProbe => self.on_tail_probe_timeout(now),
+            }
+        }
+        if self.timers.retransmission.is_due(now) {
+            events |= match self.timers.waiting {
+                Waiting::Acknowledgement => self.on_retransmission_timeout(now),
+                Waiting::Window => self.on_persist_timeout(now),
+            };
         }
         events
     }
@@ -96,25 +153,21 @@ impl Connection {
         // RFC 9293 §3.8.3, MUST-20: R1 and R2 count the retransmissions of one segment; MUST-23: a
         // SYN has an R2 of its own.
         let limit = if handshake {
-            self.config.syn_retries
+            self.settings.syn_retries
         } else {
-            self.config.retries
+            self.settings.retries
         };
         if self.timers.retries >= limit {
             return self.fail(ConnectionError::TimedOut);
         }
         self.counters.timeouts += 1;
-        if !handshake {
-            let first = self.timers.retries == 0;
-            let in_flight = self.snd.in_flight();
-            let mss = self.mss();
-            self.control.on_timeout(now, in_flight, mss, first);
-            self.recovery.on_timeout(now, self.snd.max);
+        self.timers.stop();
+        if handshake {
+            self.snd.syn_due = true;
+        } else {
+            self.lose_everything(now);
         }
         self.timers.retries += 1;
-        // §5.4: "Retransmit the earliest segment that has not been acknowledged", and what follows
-        // it as the window allows.
-        self.snd.nxt = self.snd.una;
         self.snd.timed = None;
         // §5.5 and §5.6: back off, and start the timer again.
         self.rtt.back_off();
@@ -122,9 +175,27 @@ impl Connection {
         Events::empty()
     }
 
+    /// RFC 6298 §5.4: "Retransmit the earliest segment that has not been acknowledged", and what follows it as the window
+    /// allows (RFC 6675 §5.1).
+    fn lose_everything(&mut self, now: Duration) {
+        let first = self.timers.retries == 0;
+        let mss = self.mss();
+        let prior = (self.control.window(), self.control.ssthresh());
+        let pipe = self.pipe();
+        self.control.on_timeout(now, pipe, mss, first);
+        self.recovery
+            .on_timeout(Micros::new(now), self.snd.una, self.snd.max, prior);
+        self.tail_probe = None;
+        if self.board.is_reneged() {
+            // RFC 2018 §8: the peer had this and has it no more.
+            self.board.renege();
+        }
+        self.board.mark_lost(|_| true);
+    }
+
     /// RFC 9293 §3.8.6.1: probe, at growing intervals (SHLD-29, SHLD-30).
     fn on_persist_timeout(&mut self, now: Duration) -> Events {
-        if self.timers.retries >= self.config.retries {
+        if self.timers.retries >= self.settings.retries {
             return self.fail(ConnectionError::TimedOut);
         }
         self.timers.retries += 1;
@@ -134,8 +205,7 @@ impl Connection {
         Events::empty()
     }
 
-    /// The retransmission timer as what is in flight and what is queued want it. Called when
-    /// nothing more can be sent.
+    /// The timers as what is in flight and what is queued want them. Called when nothing more can be sent.
     pub(super) fn settle_timer(&mut self, now: Duration) {
         let waiting = self.timers.waiting();
         if self.snd.in_flight() > 0 {
@@ -148,6 +218,7 @@ impl Connection {
                 }
                 self.timers.arm_retransmission(now, self.rtt.rto());
             }
+            self.settle_tail_probe(now);
         } else if self.snd.has_unsent() {
             // Nothing in flight and yet nothing may be sent: it is the peer's window.
             if waiting != Some(Waiting::Window) {

@@ -44,7 +44,7 @@ fn more_duplicates_inflate_the_window_and_the_full_ack_deflates_it() {
         tcp.recv(". 1:1(0) ack 1");
         tcp.poll();
     }
-    // In flight: 12; ssthresh 6, inflated by 3. Three more before a new segment fits.
+    // In flight: 12, of which 3 have left; ssthresh 6. Three more before a new segment fits.
     for _ in 0..3 {
         tcp.recv(". 1:1(0) ack 1");
         tcp.expect(&[]);
@@ -55,9 +55,9 @@ fn more_duplicates_inflate_the_window_and_the_full_ack_deflates_it() {
     tcp.recv(". 1:1(0) ack 12001");
     let info = tcp.tcp.info();
     assert!(!info.recovering);
-    // min(ssthresh, max(FlightSize, SMSS) + SMSS), with one in flight.
-    assert_eq!(info.cwnd, 2000);
-    tcp.expect(&[". 13001:14001(1000) ack 1"]);
+    // RFC 6937 §3.1: cwnd is ssthresh again; one segment is in flight.
+    assert_eq!(info.cwnd, 6000);
+    tcp.expect(&[". 13001:18001(5000) ack 1"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn a_syn_has_linux_options_in_linux_order() {
     let syn = tcp.poll();
     crate::script::compare(
         &syn,
-        &["S 0:0(0) win 64240 <mss 1460,TS val 10000 ecr 0,wscale 3>"],
+        &["S 0:0(0) win 64240 <mss 1460,sackOK,TS val 10000 ecr 0,wscale 3>"],
     );
     let mut header = [0; 60];
     let len = syn[0].emit(Default::default(), &mut header).unwrap();
@@ -18,7 +18,7 @@ fn a_syn_has_linux_options_in_linux_order() {
         header[20..len],
         [
             2, 4, 5, 180, // mss
-            1, 1, 8, 10, 0, 0, 39, 16, 0, 0, 0, 0, // nop, nop, TS
+            4, 2, 8, 10, 0, 0, 39, 16, 0, 0, 0, 0, // sackOK, TS
             1, 3, 3, 3, // nop, wscale
         ]
     );

@@ -10,6 +10,7 @@ mod handshake;
 mod passive;
 mod reset;
 mod retransmission;
+mod sack;
 mod script;
 mod sending;
 mod time_wait;

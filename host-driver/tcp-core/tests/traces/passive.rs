@@ -19,7 +19,7 @@ fn a_syn_ack_answers_with_what_the_syn_offered() {
     );
     compare(
         &[syn_ack],
-        &["S. 0:0(0) ack 1 win 64240 <mss 1460,TS val 10000 ecr 5,wscale 3>"],
+        &["S. 0:0(0) ack 1 win 64240 <mss 1460,sackOK,TS val 10000 ecr 5,wscale 3>"],
     );
     let (_, syn_ack) = half_open(&config, "S 0:0(0) win 5000 <mss 1460>");
     compare(&[syn_ack], &["S. 0:0(0) ack 1 win 64240 <mss 1460>"]);

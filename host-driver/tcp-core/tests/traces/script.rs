@@ -23,6 +23,7 @@ pub(crate) fn plain() -> Config {
         receive_buffer: 50_000,
         window_scaling: false,
         timestamps: false,
+        sack: false,
         nagle: false,
         quick_acks: 0,
         ..Config::default()
@@ -90,6 +91,13 @@ pub(crate) fn segment(line: &str) -> Segment {
         match *words {
             ["mss", mss] => segment.options.mss = Some(number(mss).try_into().expect("an MSS")),
             ["wscale", n] => segment.options.window_scale = Some(number(n).try_into().expect("u8")),
+            ["sack", block] => {
+                let (left, right) = block.split_once(':').expect("left:right");
+                segment
+                    .options
+                    .sack
+                    .push(ISS + number(left), ISS + number(right));
+            }
             ["sackOK"] => segment.options.sack_permitted = true,
             ["TS", "val", value, "ecr", echo] => {
                 segment.options.timestamps = Some(Timestamps {
@@ -139,6 +147,10 @@ fn line(transmit: &Transmit, window: bool, options: bool) -> String {
         }
         if let Some(shift) = transmit.options.window_scale {
             list.push(format!("wscale {shift}"));
+        }
+        for (left, right) in transmit.options.sack.as_slice() {
+            let (left, right) = (left.distance_from(IRS), right.distance_from(IRS));
+            list.push(format!("sack {left}:{right}"));
         }
         text += &format!(" <{}>", list.join(","));
     }

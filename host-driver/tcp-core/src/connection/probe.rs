@@ -1,0 +1,92 @@
+//! Tail loss probes (RFC 8985 §7): when nothing comes back any more, one segment asks.
+
+use core::time::Duration;
+
+use super::timers::Early;
+use super::{Connection, Phase};
+use crate::transmit::Transmit;
+
+/// PTO before the first measurement of a round trip (RFC 8985 §7.2).
+const UNMEASURED: Duration = Duration::from_secs(1);
+
+/// TLP.max_ack_delay: how long a peer may hold back the ACK of a single segment. As Linux.
+const MAX_ACK_DELAY: Duration = Duration::from_millis(200);
+
+/// A probe in flight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TailProbe {
+    /// TLP.end_seq, as a position: SND.NXT when it was sent.
+    pub(super) end: u64,
+    /// TLP.is_retrans.
+    pub(super) again: bool,
+}
+
+impl Connection {
+    /// RFC 8985 §7.2, TLP_calc_PTO(): arms the timer when new data has gone out, or some of it was acknowledged, and
+    /// nothing is known to be lost.
+    pub(super) fn settle_tail_probe(&mut self, now: Duration) {
+        let wanted = self.negotiated.sack
+            && self.tail_moved
+            && self.tail_probe.is_none()
+            && self.recovery.phase == Phase::Open
+            && self.board.sacked() == 0
+            && self.timers.retries == 0
+            && self.state.is_synchronized();
+        if !wanted {
+            if self.timers.early() == Some(Early::TailProbe) && self.board.sacked() > 0 {
+                self.timers.stop_early(Early::TailProbe);
+            }
+            return;
+        }
+        if self.timers.early() == Some(Early::Reorder) {
+            return;
+        }
+        self.tail_moved = false;
+        let mut timeout = match self.rtt.srtt() {
+            Some(srtt) => 2 * srtt,
+            None => UNMEASURED,
+        };
+        if self.snd.in_flight() <= u64::from(self.mss()) {
+            timeout += MAX_ACK_DELAY;
+        }
+        let mut at = now + timeout;
+        if let Some(expiry) = self.timers.retransmission_at() {
+            // "If an RTO would expire before the PTO": the probe goes out then instead.
+            at = at.min(expiry);
+        }
+        self.timers.arm_early(Early::TailProbe, at);
+    }
+
+    pub(super) fn on_tail_probe_timeout(&mut self, now: Duration) {
+        self.tail_probe_due = true;
+        // RFC 8985 §7.3: "the sender MUST arm an RTO timer" after the probe.
+        self.timers.arm_retransmission(now, self.rtt.rto());
+    }
+
+    /// RFC 8985 §7.3, TLP_send_probe(): new data if there is some and the peer has room for it, else the last segment.
+    pub(super) fn poll_tail_probe(&mut self, now: Duration) -> Option<Transmit> {
+        if !core::mem::take(&mut self.tail_probe_due)
+            || self.snd.in_flight() == 0
+            || self.tail_probe.is_some()
+        {
+            return None;
+        }
+        self.counters.tail_probes += 1;
+        let mss = u64::from(self.mss());
+        let (start, data_end) = (self.snd.max, self.snd.data_end());
+        let edge = self.snd.una + self.snd.wnd;
+        if start < data_end && start < edge {
+            let end = (start + mss).min(data_end).min(edge);
+            let transmit = self.send_new(now, start, end, false);
+            self.tail_probe = Some(TailProbe {
+                end: self.snd.max,
+                again: false,
+            });
+            return Some(transmit);
+        }
+        let end = self.snd.max;
+        let start = end.saturating_sub(mss).max(self.snd.una);
+        self.tail_probe = Some(TailProbe { end, again: true });
+        Some(self.send_again(now, start, end))
+    }
+}

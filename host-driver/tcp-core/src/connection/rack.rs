@@ -1,0 +1,231 @@
+//! RACK: losses found by time (RFC 8985 §6).
+//!
+//! Whatever was sent before something that has arrived, and not just before, is lost.
+
+use super::scoreboard::{Record, Scoreboard};
+use crate::seq::SeqNumber;
+use crate::time::Micros;
+
+/// RFC 8985 §6.2 step 4: recoveries that a widened reordering window outlives.
+const PERSIST: u8 = 16;
+
+/// State of the detector.
+#[derive(Clone, Debug)]
+pub(super) struct Rack {
+    /// RACK.xmit_ts and RACK.end_seq: the most recently sent data that has arrived.
+    sent: Micros,
+    end: SeqNumber,
+    /// RACK.rtt in microseconds; 0 before the first.
+    rtt: u32,
+    /// RACK.fack: one past the highest data that has arrived.
+    fack: SeqNumber,
+    /// RACK.dsack_round: the round in which a D-SACK was counted, until SND.UNA reaches this.
+    dsack_round: Option<SeqNumber>,
+    /// RACK.reo_wnd_mult and RACK.reo_wnd_persist.
+    multiplier: u8,
+    persist: u8,
+    /// RACK.reordering_seen.
+    reordering: bool,
+}
+
+/// What the window for reordering depends on, beside the detector's own state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Circumstances {
+    /// Fast or RTO recovery is under way.
+    pub(super) recovering: bool,
+    /// At least DupThresh segments have overtaken.
+    pub(super) overtaken: bool,
+    /// Microseconds.
+    pub(super) min_rtt: u32,
+    pub(super) srtt: u32,
+}
+
+impl Rack {
+    pub(super) fn new(start: SeqNumber) -> Self {
+        Self {
+            sent: Micros(0),
+            end: start,
+            rtt: 0,
+            fack: start,
+            dsack_round: None,
+            multiplier: 1,
+            persist: PERSIST,
+            reordering: false,
+        }
+    }
+
+    pub(super) const fn reordering(&self) -> bool {
+        self.reordering
+    }
+
+    /// Data has arrived. `again`: it was sent more than once; `genuine`: a timestamp shows that the last transmission is
+    /// the one that arrived, or there is none to show otherwise.
+    pub(super) fn update(
+        &mut self,
+        record: &Record,
+        now: Micros,
+        again: bool,
+        genuine: bool,
+        min_rtt: u32,
+    ) {
+        if record.end > self.fack {
+            self.fack = record.end;
+        } else if record.end < self.fack && !again {
+            // §6.2 step 3: a sequence below the highest arrives, and was sent once only.
+            self.reordering = true;
+        }
+        let rtt = now.since(record.sent);
+        // §6.2 step 1: an ACK of what was sent more than once may be of an earlier transmission.
+        if again && (!genuine || rtt < min_rtt) {
+            return;
+        }
+        if self.rtt == 0 || sent_after(record.sent, record.end, self.sent, self.end) {
+            self.sent = record.sent;
+            self.end = record.end;
+            self.rtt = rtt.max(1);
+        }
+    }
+
+    /// §6.2 step 4: a D-SACK shows that something was sent again in vain; once a round the window grows.
+    pub(super) fn on_dsack(&mut self, una: SeqNumber, max: SeqNumber) {
+        if self.dsack_round.is_none_or(|round| una >= round) {
+            self.dsack_round = Some(max);
+            self.multiplier = self.multiplier.saturating_add(1);
+            self.persist = PERSIST;
+        }
+    }
+
+    /// §6.2 step 4: after 16 recoveries without D-SACK the window is small again.
+    pub(super) fn on_recovered(&mut self) {
+        self.persist = self.persist.saturating_sub(1);
+        if self.persist == 0 {
+            self.multiplier = 1;
+        }
+    }
+
+    fn window(&self, at: Circumstances) -> u32 {
+        // "If RACK.reordering_seen is FALSE: If in Fast or RTO recovery: return 0, Else if RACK.segs_sacked >=
+        // DupThresh: return 0".
+        if !self.reordering && (at.recovering || at.overtaken) {
+            return 0;
+        }
+        (u32::from(self.multiplier).saturating_mul(at.min_rtt / 4)).min(at.srtt)
+    }
+
+    /// §6.2 step 5: marks what is lost. Returns how much was found, and after how many microseconds more will be known.
+    pub(super) fn detect(
+        &self,
+        board: &mut Scoreboard,
+        now: Micros,
+        at: Circumstances,
+    ) -> (u32, Option<u32>) {
+        if self.rtt == 0 {
+            return (0, None);
+        }
+        let patience = self.rtt.saturating_add(self.window(at));
+        let mut timeout = None;
+        let lost = board.mark_lost(|record| {
+            if !sent_after(self.sent, self.end, record.sent, record.end) {
+                return false;
+            }
+            let waited = now.since(record.sent);
+            if waited >= patience {
+                return true;
+            }
+            timeout = timeout.max(Some(patience - waited));
+            false
+        });
+        (lost, timeout)
+    }
+}
+
+/// RACK_sent_after.
+fn sent_after(a: Micros, a_end: SeqNumber, b: Micros, b_end: SeqNumber) -> bool {
+    a.is_after(b) || (a == b && a_end > b_end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: SeqNumber = SeqNumber(0);
+
+    fn at(recovering: bool, overtaken: bool) -> Circumstances {
+        Circumstances {
+            recovering,
+            overtaken,
+            min_rtt: 10_000,
+            srtt: 12_000,
+        }
+    }
+
+    /// Three segments, a millisecond apart; the last is SACKed after 10 ms.
+    fn third_arrived() -> (Scoreboard, Rack) {
+        let mut board = Scoreboard::new(START);
+        let mut rack = Rack::new(START);
+        for i in 1..=3 {
+            board.push(START + 1000 * i, Micros(1000 * i), 0);
+        }
+        let now = Micros(13_000);
+        board.sack(START + 2000, START + 3000, |r| {
+            rack.update(&r, now, false, true, 10_000)
+        });
+        (board, rack)
+    }
+
+    #[test]
+    fn what_was_sent_earlier_is_lost_after_a_quarter_of_the_round_trip() {
+        let (mut board, rack) = third_arrived();
+        // RACK.rtt 10 ms, window 2.5 ms; the second one was sent at 2 ms.
+        assert_eq!(
+            rack.detect(&mut board, Micros(13_000), at(false, false)),
+            (0, Some(1500))
+        );
+        assert_eq!(
+            rack.detect(&mut board, Micros(13_500), at(false, false)),
+            (1000, Some(1000))
+        );
+        assert_eq!(
+            rack.detect(&mut board, Micros(14_500), at(false, false)),
+            (1000, None)
+        );
+    }
+
+    #[test]
+    fn without_reordering_three_that_overtook_are_enough() {
+        let (mut board, rack) = third_arrived();
+        assert_eq!(
+            rack.detect(&mut board, Micros(13_000), at(false, true)),
+            (2000, None)
+        );
+    }
+
+    #[test]
+    fn reordering_and_every_dsack_widen_the_window() {
+        let (mut board, mut rack) = third_arrived();
+        let now = Micros(13_100);
+        board.sack(START + 1000, START + 2000, |r| {
+            rack.update(&r, now, false, true, 10_000)
+        });
+        assert!(rack.reordering());
+        assert_eq!(rack.window(at(true, true)), 2500);
+        rack.on_dsack(START, START + 3000);
+        rack.on_dsack(START, START + 3000);
+        assert_eq!(rack.window(at(true, true)), 5000);
+        for _ in 0..PERSIST {
+            rack.on_recovered();
+        }
+        assert_eq!(rack.window(at(true, true)), 2500);
+    }
+
+    #[test]
+    fn an_ack_sooner_than_any_round_trip_is_of_the_first_transmission() {
+        let (mut board, mut rack) = third_arrived();
+        board.sent_again(START, START + 1000, Micros(20_000));
+        let before = rack.sent;
+        board.acknowledge(START + 1000, |r| {
+            rack.update(&r, Micros(21_000), true, true, 10_000)
+        });
+        assert_eq!(rack.sent, before);
+    }
+}
