@@ -108,3 +108,41 @@ pub trait Device: Send + Sync {
     /// Always succeeds. Afterwards mapping fails, unmapping succeeds, and registers read as gone.
     fn sever(&self) -> Quiesced;
 }
+
+impl<D: Device + ?Sized> Device for Arc<D> {
+    fn info(&self) -> &DeviceInfo {
+        (**self).info()
+    }
+
+    fn read32(&self, offset: u32) -> Result<u32, DeviceError> {
+        (**self).read32(offset)
+    }
+
+    fn write32(&self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        (**self).write32(offset, value)
+    }
+
+    fn config_space(&self) -> Result<Vec<u8>, DeviceError> {
+        (**self).config_space()
+    }
+
+    fn dma_map(&self, region: &Arc<DmaRegion>, iova: u64) -> Result<(), DeviceError> {
+        (**self).dma_map(region, iova)
+    }
+
+    fn dma_unmap(&self, region: &Arc<DmaRegion>, iova: u64) -> Result<(), DeviceError> {
+        (**self).dma_unmap(region, iova)
+    }
+
+    fn interrupt(&self, vector: u16) -> Result<Arc<Interrupt>, DeviceError> {
+        (**self).interrupt(vector)
+    }
+
+    fn reset(&self) -> Result<Quiesced, DeviceError> {
+        (**self).reset()
+    }
+
+    fn sever(&self) -> Quiesced {
+        (**self).sever()
+    }
+}

@@ -31,8 +31,10 @@ impl Features {
     /// Reads the directory of a live device; changes nothing.
     ///
     /// # Errors
-    /// [`DriverError::MissingFeature`], [`DriverError::Nonsense`], or what the transport reports.
+    /// [`DriverError::BadMagic`], [`DriverError::Version`], [`DriverError::MissingFeature`],
+    /// [`DriverError::Nonsense`], or what the transport reports.
     pub fn read(device: &dyn Device) -> Result<Self, DriverError> {
+        super::check_contract(device)?;
         let base = device.read32(DEVICE.at(0, device::DIRECTORY))?;
         let mut entries = Vec::new();
         for i in 0..DIRECTORY.count {

@@ -1,0 +1,134 @@
+//! A stack over an open device.
+
+use crate::cli::{Addressing, Transport};
+use crate::connection::{Company, Connection, Target};
+use crate::interrupt::Interrupt;
+use anyhow::{Context as _, Result};
+use ip_core::Cidr;
+use longshore_device::MmioCounts;
+use longshore_driver::Nic;
+use longshore_sockets::{Stack, StackConfig};
+use serde::Serialize;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Fields are dropped in order: the stack goes before what it stands on.
+pub(crate) struct Session {
+    pub(crate) stack: Arc<Stack>,
+    addresses: Vec<IpAddr>,
+    pub(crate) connection: Connection,
+}
+
+impl Session {
+    /// Opens the NIC and brings a stack up on it.
+    ///
+    /// # Errors
+    /// The device cannot be reached or is no Longshore NIC; the addresses cannot be.
+    pub(crate) fn open(transport: &Transport, addressing: &Addressing) -> Result<Self> {
+        let connection = Target::new(transport)?.open(Company::Peer)?;
+        let ip = addressing.config(&connection.fallback_addresses())?;
+        let nic = Nic::open(connection.device()).context("opening the NIC")?;
+        if !nic.link()?.up {
+            tracing::error!("the link is down: plug the cable in, or wait for the other end");
+        }
+        let addresses = ip.addresses.iter().map(Cidr::address).collect();
+        let stack = Arc::new(Stack::new(nic, StackConfig::new(ip))?);
+        stack.start()?;
+        Ok(Self {
+            stack,
+            addresses,
+            connection,
+        })
+    }
+
+    /// Lets Ctrl-C end the stack, and with it whatever blocks on it.
+    pub(crate) fn end_on(&self, interrupt: &Interrupt) {
+        let stack = Arc::downgrade(&self.stack);
+        interrupt.on_raise(move || {
+            if let Some(stack) = stack.upgrade() {
+                stack.shutdown();
+            }
+        });
+    }
+
+    /// Our addresses, in the order in which they were given.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        self.addresses.clone()
+    }
+
+    /// What was done up to now, to be compared with later.
+    pub(crate) fn mark(&self) -> Mark {
+        let counters = self.stack.counters();
+        Mark {
+            at: Instant::now(),
+            mmio: self.connection.mmio(),
+            received: counters.frames_in,
+            posted: counters.transmits,
+        }
+    }
+
+    /// Waits until what was written has been acknowledged and all connections are closed, at most for `patience`.
+    pub(crate) fn drain(&self, patience: Duration, give_up: impl Fn() -> bool) {
+        let deadline = Instant::now() + patience;
+        while self.stack.living().connections > 0 && Instant::now() < deadline && !give_up() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Session {
+    /// The NIC is quiet before the transport goes, whoever still holds a socket.
+    fn drop(&mut self) {
+        self.stack.shutdown();
+    }
+}
+
+/// A moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    at: Instant,
+    mmio: MmioCounts,
+    received: u64,
+    posted: u64,
+}
+
+/// What the host did between two moments.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Work {
+    /// Wall time in seconds.
+    pub(crate) seconds: f64,
+    /// Frames received.
+    pub(crate) frames_received: u64,
+    /// Transmit requests posted; one may be many segments.
+    pub(crate) requests_posted: u64,
+    /// Reads of registers.
+    pub(crate) register_reads: u64,
+    /// Writes to doorbells.
+    pub(crate) doorbells: u64,
+}
+
+impl Mark {
+    /// What was done from `self` to `later`.
+    pub(crate) fn until(&self, later: &Self) -> Work {
+        let mmio = later.mmio.since(&self.mmio);
+        Work {
+            seconds: (later.at - self.at).as_secs_f64(),
+            frames_received: later.received - self.received,
+            requests_posted: later.posted - self.posted,
+            register_reads: mmio.reads,
+            doorbells: mmio.doorbells(),
+        }
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} frames received, {} requests posted, {} doorbells, {} register reads",
+            self.frames_received, self.requests_posted, self.doorbells, self.register_reads
+        )
+    }
+}
