@@ -141,7 +141,10 @@ impl Simulation {
     }
 }
 
-fn power_on(form: NicForm, wire: BoxedWire) -> Result<(Arc<dyn Device>, Arc<Mutex<AnyNic>>)> {
+/// A NIC as the driver sees it, and for whoever runs its clocks.
+type Powered = (Arc<dyn Device>, Arc<Mutex<AnyNic>>);
+
+fn power_on(form: NicForm, wire: BoxedWire) -> Result<Powered> {
     let nic = Arc::new(Mutex::new(AnyNic::new(form, wire)?));
     let device = InProcess::new(Arc::clone(&nic)).context("attaching the simulated NIC")?;
     Ok((Arc::new(device), nic))
