@@ -1,6 +1,7 @@
 //! How the command ends.
 
 use longshore_device::DeviceError;
+use longshore_device_vfio::OpenError;
 use longshore_driver::DriverError;
 use longshore_sockets::StackError;
 use longshore_sysfs::SysfsError;
@@ -45,6 +46,7 @@ pub(crate) fn exit_code_of(error: &anyhow::Error) -> u8 {
     let device = error.chain().any(|cause| {
         cause.is::<DeviceError>()
             || cause.is::<DriverError>()
+            || cause.is::<OpenError>()
             || cause.is::<StackError>()
             || cause.is::<SysfsError>()
     });

@@ -11,6 +11,7 @@ use longshore_sockets::{Stack, StackConfig};
 use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,12 @@ impl Session {
     ///
     /// # Errors
     /// The device cannot be reached or is no Longshore NIC; the addresses cannot be.
-    pub(crate) fn open(transport: &Transport, addressing: &Addressing) -> Result<Self> {
-        let connection = Target::new(transport)?.open(Company::Peer)?;
+    pub(crate) fn open(
+        transport: &Transport,
+        addressing: &Addressing,
+        root: &Path,
+    ) -> Result<Self> {
+        let connection = Target::new(transport, root)?.open(Company::Peer)?;
         let ip = addressing.config(&connection.fallback_addresses())?;
         let nic = Nic::open(connection.device()).context("opening the NIC")?;
         if !nic.link()?.up {

@@ -245,3 +245,32 @@ nothing is missing
 
 "#]]);
 }
+
+#[test]
+fn a_card_that_cannot_be_opened_is_told_with_the_remedy() {
+    let host = Fake::new();
+    host.function(NIC, &nic(Some("e1000e"), Some(12)));
+    on_host(&host.path(""), "info --vfio 03:00.0")
+        .assert()
+        .code(3)
+        .stderr_eq(str![[r#"
+longshore: 0000:03:00.0 is bound to e1000e, not to vfio-pci: `longshore bind 0000:03:00.0`
+
+"#]]);
+    host.function("0000:04:00.0", &nic(Some("vfio-pci"), None));
+    on_host(&host.path(""), "regs --vfio 04:00.0")
+        .assert()
+        .code(3)
+        .stderr_eq(str![[r#"
+longshore: 0000:04:00.0 is in no IOMMU group, [..]
+
+"#]]);
+    host.function("0000:05:00.0", &nic(Some("vfio-pci"), Some(13)));
+    on_host(&host.path(""), "ping --vfio 05:00.0 10.0.0.1").assert().code(3).stderr_eq(str![[r#"
+longshore: [..]/dev/vfio/[..] does not exist: load the driver (`modprobe vfio-pci`); in a container, start it with `--device /dev/vfio`
+
+"#]]);
+    on_host(&host.path(""), "info --vfio 05:00.0 --sim")
+        .assert()
+        .code(2);
+}

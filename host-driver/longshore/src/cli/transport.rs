@@ -3,6 +3,7 @@
 use clap::Args;
 #[cfg(feature = "sim")]
 use ip_core::Cidr;
+use longshore_sysfs::Address;
 #[cfg(feature = "sim")]
 use std::path::PathBuf;
 
@@ -22,6 +23,9 @@ pub(crate) struct Transport {
 #[group(required = true, multiple = false)]
 #[command(next_help_heading = "NIC")]
 pub(crate) struct Which {
+    /// The card at this address, bound to vfio-pci: 0000:03:00.0
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) vfio: Option<Address>,
     /// A simulated NIC in this process
     #[cfg(feature = "sim")]
     #[arg(long)]

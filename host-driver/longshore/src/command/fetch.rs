@@ -32,11 +32,11 @@ impl Report for Fetched {
     const SCHEMA: &'static str = "longshore/fetch/1";
 }
 
-pub(super) fn run(args: &Fetch, output: &mut Output) -> Result<Outcome> {
+pub(super) fn run(args: &Fetch, root: &Path, output: &mut Output) -> Result<Outcome> {
     // What is wrong at this end is found before the NIC is touched.
     let end = End::open(args)?;
     let interrupt = Interrupt::listen()?;
-    let session = Session::open(&args.transport, &args.addressing)?;
+    let session = Session::open(&args.transport, &args.addressing, root)?;
     session.end_on(&interrupt);
     let before = session.mark();
     let moved = transfer(args, &session, end);

@@ -9,6 +9,7 @@ use ip_core::MacAddr;
 use nic_abi::block::{DEVICE, Feature, PORT, device, port};
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 
 /// What a NIC says of itself, and how it is reached.
 #[derive(Debug, Serialize)]
@@ -74,8 +75,8 @@ impl Report for About {
     const SCHEMA: &'static str = "longshore/info/1";
 }
 
-pub(super) fn run(args: &Info, output: &mut Output) -> Result<Outcome> {
-    let nic = Inspection::open(&args.transport)?;
+pub(super) fn run(args: &Info, root: &Path, output: &mut Output) -> Result<Outcome> {
+    let nic = Inspection::open(&args.transport, root)?;
     output.show(&report(&nic)?)?;
     Ok(Outcome::Done)
 }

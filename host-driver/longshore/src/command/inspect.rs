@@ -9,6 +9,7 @@ use nic_abi::block::Feature;
 use nic_abi::register::{Block, Register};
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An open device and what it says of itself.
@@ -33,8 +34,8 @@ impl Inspection {
     ///
     /// # Errors
     /// It cannot be reached or is no Longshore NIC of this contract.
-    pub(super) fn open(transport: &Transport) -> Result<Self> {
-        let connection = Target::new(transport)?.open(Company::None)?;
+    pub(super) fn open(transport: &Transport, root: &Path) -> Result<Self> {
+        let connection = Target::new(transport, root)?.open(Company::None)?;
         let device = connection.device();
         let features = Features::read(&*device).context("identifying the NIC")?;
         let identity = Identity::read(&*device, &features).context("identifying the NIC")?;

@@ -10,6 +10,7 @@ use longshore_sockets::{Echo, EchoEvent};
 use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How often a wait looks whether the user wants to stop.
@@ -52,9 +53,9 @@ impl Report for Summary {
     const SCHEMA: &'static str = "longshore/ping/1";
 }
 
-pub(super) fn run(args: &Ping, output: &mut Output) -> Result<Outcome> {
+pub(super) fn run(args: &Ping, root: &Path, output: &mut Output) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
-    let session = Session::open(&args.transport, &args.addressing)?;
+    let session = Session::open(&args.transport, &args.addressing, root)?;
     let echo = Echo::new(&session.stack)?;
     let mut times = Vec::new();
     let mut sent = 0;

@@ -11,6 +11,7 @@ use nic_abi::fault::QueueFault;
 use nic_abi::register::Bits;
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 
 /// The queue pairs of a NIC.
 #[derive(Debug, Serialize)]
@@ -58,8 +59,8 @@ impl Report for Pairs {
     const SCHEMA: &'static str = "longshore/queues/1";
 }
 
-pub(super) fn run(args: &Queues, output: &mut Output) -> Result<Outcome> {
-    let nic = Inspection::open(&args.transport)?;
+pub(super) fn run(args: &Queues, root: &Path, output: &mut Output) -> Result<Outcome> {
+    let nic = Inspection::open(&args.transport, root)?;
     let mut queue_pairs = Vec::new();
     for index in 0..nic.identity.queue_pairs {
         queue_pairs.push(pair(&nic, index)?);

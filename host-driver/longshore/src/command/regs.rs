@@ -13,6 +13,7 @@ use nic_abi::block::{
 use nic_abi::register::{Access, Block, Register};
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 
 /// A NIC's registers, decoded.
 #[derive(Debug, Serialize)]
@@ -52,7 +53,7 @@ impl Report for Dump {
     const SCHEMA: &'static str = "longshore/regs/1";
 }
 
-pub(super) fn run(args: &Regs, output: &mut Output) -> Result<Outcome> {
+pub(super) fn run(args: &Regs, root: &Path, output: &mut Output) -> Result<Outcome> {
     let wanted: Vec<_> = args.block.iter().map(|b| b.to_lowercase()).collect();
     let is_wanted = |name: &str| {
         let name = name.to_lowercase();
@@ -62,7 +63,7 @@ pub(super) fn run(args: &Regs, output: &mut Output) -> Result<Outcome> {
         let names: Vec<_> = block::ALL.iter().map(|b| b.name).collect();
         bail!("no block is called so; there are: {}", names.join(", "));
     }
-    let nic = Inspection::open(&args.transport)?;
+    let nic = Inspection::open(&args.transport, root)?;
     let mut blocks = Vec::new();
     for (block, instances) in present(&nic) {
         if !is_wanted(block.name) {

@@ -9,6 +9,7 @@ use longshore_device::Patience;
 use nic_abi::block::{DEVICE, device};
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 
 /// A reset that was done.
 #[derive(Debug, Serialize)]
@@ -23,8 +24,8 @@ impl Report for Done {
     const SCHEMA: &'static str = "longshore/reset/1";
 }
 
-pub(super) fn run(args: &Reset, output: &mut Output) -> Result<Outcome> {
-    let nic = Inspection::open(&args.transport)?;
+pub(super) fn run(args: &Reset, root: &Path, output: &mut Output) -> Result<Outcome> {
+    let nic = Inspection::open(&args.transport, root)?;
     let epoch_before = nic.read(DEVICE, 0, device::EPOCH)?;
     nic.device.reset().context("resetting the NIC")?;
     Patience::default().poll("alive after reset", || {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -94,10 +95,10 @@ enum Event {
     Ended(io::Error),
 }
 
-pub(super) fn run(args: &ServeFile, output: &mut Output) -> Result<Outcome> {
+pub(super) fn run(args: &ServeFile, root: &Path, output: &mut Output) -> Result<Outcome> {
     let server = server(args)?;
     let interrupt = Interrupt::listen()?;
-    let session = Session::open(&args.transport, &args.addressing)?;
+    let session = Session::open(&args.transport, &args.addressing, root)?;
     session.end_on(&interrupt);
     let (events, happened) = mpsc::channel();
     let mut accepting = Vec::new();

@@ -10,6 +10,7 @@ use longshore_driver::Statistics;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Instant;
 
 /// A NIC's counters, by the names of docs/REGISTERS.md.
@@ -39,8 +40,8 @@ impl Counters {
     }
 }
 
-pub(super) fn run(args: &Stats, output: &mut Output) -> Result<Outcome> {
-    let nic = Inspection::open(&args.transport)?;
+pub(super) fn run(args: &Stats, root: &Path, output: &mut Output) -> Result<Outcome> {
+    let nic = Inspection::open(&args.transport, root)?;
     let show = |output: &mut Output| {
         let statistics = Statistics::read(&*nic.device, &nic.features)?;
         output.show(&Counters::new(nic.which(), &statistics, args.all))

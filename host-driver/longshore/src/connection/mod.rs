@@ -7,8 +7,10 @@ use crate::cli::Transport;
 use anyhow::Result;
 use ip_core::Cidr;
 use longshore_device::{Counting, Device, MmioCounts};
+use longshore_device_vfio::{Interface, Vfio};
+use longshore_sysfs::{Address, Sysfs};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(feature = "sim")]
@@ -17,6 +19,8 @@ use sim::Simulation;
 /// How a NIC is reached.
 #[derive(Debug, Clone)]
 pub(crate) enum Target {
+    /// A card behind the kernel's VFIO, on the host whose `/sys` and `/dev` are given.
+    Vfio(Sysfs, Address),
     /// A simulated NIC in this process.
     #[cfg(feature = "sim")]
     Sim(sim::SimConfig),
@@ -39,8 +43,14 @@ pub(crate) struct Connection {
 }
 
 impl Target {
-    /// What was typed.
-    pub(crate) fn new(transport: &Transport) -> Result<Self> {
+    /// What was typed; `root` is where the host's folders are.
+    ///
+    /// # Errors
+    /// Options that contradict each other.
+    pub(crate) fn new(transport: &Transport, root: &Path) -> Result<Self> {
+        if let Some(address) = transport.which.vfio {
+            return Ok(Self::Vfio(Sysfs::at(root), address));
+        }
         #[cfg(feature = "sim")]
         if transport.which.sim {
             return Ok(Self::Sim(sim::SimConfig::new(&transport.sim)?));
@@ -54,13 +64,19 @@ impl Target {
     /// # Errors
     /// It cannot be reached.
     pub(crate) fn open(self, company: Company) -> Result<Connection> {
+        // Only a simulated wire's other end is ours to choose.
+        let _ = company;
         match self {
+            Self::Vfio(sysfs, address) => {
+                let device = Vfio::open_by(&sysfs, address, Interface::Best)?;
+                Ok(Connection::to(Arc::new(device)))
+            }
             #[cfg(feature = "sim")]
             Self::Sim(config) => {
                 let (device, simulation) = Simulation::start(&config, company)?;
                 Ok(Connection {
-                    device: Arc::new(Counting::new(device)),
                     simulation: Some(simulation),
+                    ..Connection::to(device)
                 })
             }
         }
@@ -68,6 +84,14 @@ impl Target {
 }
 
 impl Connection {
+    fn to(device: Arc<dyn Device>) -> Self {
+        Self {
+            device: Arc::new(Counting::new(device)),
+            #[cfg(feature = "sim")]
+            simulation: None,
+        }
+    }
+
     /// The device, as the driver wants it.
     pub(crate) fn device(&self) -> Arc<dyn Device> {
         self.device.clone()
@@ -113,6 +137,6 @@ pub(crate) type PeerFetch =
     std::sync::mpsc::Receiver<Result<longshore_http::client::Moved, String>>;
 
 /// Where a state of ours is kept over calls, below the host's root.
-pub(crate) fn run_folder(host_root: &std::path::Path) -> PathBuf {
+pub(crate) fn run_folder(host_root: &Path) -> PathBuf {
     host_root.join("run/longshore")
 }
