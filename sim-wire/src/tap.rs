@@ -37,20 +37,32 @@ impl Tap {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed) % 10_000
         );
+        Self::named(&name)
+    }
+
+    /// Creates the device `name` (at most 15 characters), or opens it if it is there and nobody else has. One that was
+    /// there before (`ip tuntap add`) stays when this is dropped.
+    ///
+    /// # Errors
+    /// If there is no TAP driver, or no permission, or the name cannot be used.
+    pub fn named(name: &str) -> Result<Self, Unavailable> {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => Unavailable::NoTun,
             // ENODEV and ENXIO: the node is there and the driver is not.
             _ if matches!(source.raw_os_error(), Some(6 | 19)) => Unavailable::NoTun,
             io::ErrorKind::PermissionDenied => Unavailable::TapDenied { source },
             _ => Unavailable::Tap {
-                name: name.clone(),
+                name: name.to_owned(),
                 source,
             },
         };
-        let interface = Interface::new(&name).map_err(failed)?;
+        let interface = Interface::new(name).map_err(failed)?;
         let mut device = tappers::Tap::new_named(interface).map_err(failed)?;
         device.set_nonblocking(true).map_err(failed)?;
-        Ok(Self { device, name })
+        Ok(Self {
+            device,
+            name: name.to_owned(),
+        })
     }
 
     /// The name it was created under. [`Netns::adopt`](crate::netns::Netns::adopt) renames it.

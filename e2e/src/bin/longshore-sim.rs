@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use longshore_e2e::job::page::Run;
 use longshore_e2e::job::{run, sample::Sample};
 use longshore_e2e::options::Setup;
+use longshore_e2e::serve::{self, Sockets};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,7 +23,9 @@ use std::time::Instant;
         longshore-sim files --faults loss=1%,reorder=2% --capture faults.pcapng\n      \
             a file down and up between two NICs over a bad wire\n  \
         longshore-sim curl --repeat 10 --ipv6\n      \
-            an unmodified curl in a namespace, ten times (needs root)\n\n\
+            an unmodified curl in a namespace, ten times (needs root)\n  \
+        longshore-sim serve --socket nic.sock --tap lstap0\n      \
+            a device for QEMU (-device vfio-user-pci) and for `longshore --vfio-user nic.sock`\n\n\
         LONGSHORE_LOG=debug shows what the stack does; LONGSHORE_SEED=n replays what was random."
 )]
 struct Cli {
@@ -55,6 +58,13 @@ enum Command {
         repeat: u32,
         #[command(flatten)]
         job: Job,
+    },
+    /// NICs as vfio-user devices for other programs, until SIGINT or SIGTERM.
+    Serve {
+        #[command(flatten)]
+        serve: Sockets,
+        #[command(flatten)]
+        setup: Setup,
     },
 }
 
@@ -104,6 +114,7 @@ fn simulate(command: Command) -> Result<()> {
         Command::Curl { repeat, job } => {
             run::with_curl(&job.setup, &sample(&job)?, scratch.path(), job.ipv6, repeat)?
         }
+        Command::Serve { serve, setup } => return serve::until_told_to_stop(&serve, &setup),
     };
     run.print(started);
     run.judge()

@@ -6,10 +6,12 @@
 //! - [`pair`]: two hosts back to back in virtual time
 //! - [`runner`]: the NIC's clocks in real time, on a thread
 //! - [`linux`]: a Linux kernel as the peer, behind a TAP in a namespace
+//! - [`loopback`]: a plug that sends a NIC's frames back to it
 
 pub mod any_nic;
 pub mod cost;
 pub mod host;
 pub mod linux;
+pub mod loopback;
 pub mod pair;
 pub mod runner;

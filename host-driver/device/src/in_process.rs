@@ -7,14 +7,14 @@ use std::sync::{
 
 use longshore_dma::{Backing, DmaRegion, IovaTable, MapError, PAGE_SIZE};
 use nic_abi::{
-    block::{DEVICE, MSIX_TABLE, device, msix},
+    block::{DEVICE, device},
     pci,
 };
 use parking_lot::Mutex;
 
 use crate::{
     Device, DeviceError, DeviceInfo, Interrupt, IrqSink, LocalNic, MSI_WINDOW, QuiesceProof,
-    Quiesced, Stamp, Transport, config,
+    Quiesced, Stamp, Transport, config, program_msix,
 };
 
 /// Vectors of the device, as the NIC's interrupt sink.
@@ -105,20 +105,6 @@ impl<N: LocalNic> InProcess<N> {
 
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
-    }
-}
-
-/// Points every vector at the message window and unmasks it, as an operating system does.
-fn program_msix(nic: &mut impl LocalNic, vectors: u16) {
-    for v in 0..u32::from(vectors) {
-        for (register, value) in [
-            (msix::ADDRESS_LOW, MSI_WINDOW as u32),
-            (msix::ADDRESS_HIGH, (MSI_WINDOW >> 32) as u32),
-            (msix::DATA, v),
-            (msix::VECTOR_CONTROL, 0),
-        ] {
-            nic.mmio_write(MSIX_TABLE.at(v, register), value);
-        }
     }
 }
 

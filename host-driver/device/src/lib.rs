@@ -23,6 +23,6 @@ pub use counting::{Counting, MmioCounts};
 pub use error::DeviceError;
 pub use in_process::InProcess;
 pub use interrupt::Interrupt;
-pub use local::{IrqSink, LocalNic, MSI_WINDOW, message_vector};
+pub use local::{IrqSink, LocalNic, MSI_WINDOW, message_vector, program_msix};
 pub use quiesce::{Patience, QuiesceProof, Quiesced, Stamp, quiesce};
 pub use seam::{Device, DeviceInfo, Transport};

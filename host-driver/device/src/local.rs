@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use longshore_dma::HostMemory;
+use nic_abi::block::{MSIX_TABLE, msix};
 
 /// The page at which interrupt messages are written, as on a PC (Intel SDM 3A, section 12.11.1). Never part of
 /// a mapping.
@@ -15,6 +16,20 @@ pub const MSI_WINDOW: u64 = 0xfee0_0000;
 pub fn message_vector(iova: u64, data: &[u8]) -> Option<u16> {
     let message: [u8; 4] = data.try_into().ok()?;
     (iova == MSI_WINDOW).then(|| u32::from_le_bytes(message) as u16)
+}
+
+/// Points every vector at the message window and unmasks it, as an operating system does.
+pub fn program_msix(nic: &mut impl LocalNic, vectors: u16) {
+    for v in 0..u32::from(vectors) {
+        for (register, value) in [
+            (msix::ADDRESS_LOW, MSI_WINDOW as u32),
+            (msix::ADDRESS_HIGH, (MSI_WINDOW >> 32) as u32),
+            (msix::DATA, v),
+            (msix::VECTOR_CONTROL, 0),
+        ] {
+            nic.mmio_write(MSIX_TABLE.at(v, register), value);
+        }
+    }
 }
 
 /// Where a NIC's interrupts go.

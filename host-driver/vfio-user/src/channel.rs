@@ -134,7 +134,10 @@ impl Channel {
             };
             self.inbox.filled += got;
             if filled < Header::LEN && self.inbox.filled == Header::LEN {
-                let size = Header::decode(&self.inbox.header).size;
+                let Header { size, flags, .. } = Header::decode(&self.inbox.header);
+                if Header::decode(&self.inbox.header).kind().is_none() {
+                    return Err(ChannelError::BadKind { flags });
+                }
                 let body = (size as usize).checked_sub(Header::LEN);
                 let body = body.filter(|_| size as usize <= LONGEST);
                 let body = body.ok_or(ChannelError::BadSize {
@@ -250,14 +253,20 @@ impl Channel {
     }
 
     /// Says that nothing more will be sent, and waits until `deadline` for the other side to close. Whatever still
-    /// arrives is dropped. True if it closed.
+    /// arrives is dropped. True if it closed; nothing can be received afterwards.
     pub fn hang_up(&mut self, deadline: Instant) -> bool {
         let _ = shutdown(&self.stream, Shutdown::Write);
+        self.broken = true;
+        let mut dropped = [0; 4096];
         loop {
-            match self.receive(deadline) {
-                Ok(_) => {}
-                Err(ChannelError::TimedOut) => return false,
-                Err(_) => return true,
+            let arrived = match read(&self.stream, &mut dropped, &mut Vec::new()) {
+                Ok(Some(_)) | Err(ChannelError::TooManyFds { .. }) => Ok(()),
+                Ok(None) => self.wait(PollFlags::IN, deadline),
+                Err(error) => Err(error),
+            };
+            match arrived {
+                Ok(()) => {}
+                Err(error) => return matches!(error, ChannelError::Closed),
             }
         }
     }
@@ -444,6 +453,19 @@ mod tests {
         .take(10_000)
         .find_map(Result::err);
         assert!(matches!(full, Some(ChannelError::TimedOut)));
+    }
+
+    #[test]
+    fn hanging_up_waits_for_the_other_side_to_close_whatever_it_still_says() {
+        let (mut a, mut b) = raw();
+        a.write_all(&[0xff; 5000]).unwrap();
+        assert!(b.try_receive().is_err());
+        assert!(!b.hang_up(Instant::now()), "it has not closed");
+        std::thread::scope(|s| {
+            s.spawn(|| assert!(b.hang_up(soon())));
+            a.write_all(&[1; 10]).unwrap();
+            drop(a);
+        });
     }
 
     #[test]

@@ -1,0 +1,5 @@
+//! The vfio-user transport: opening, failing, and what a `Device` promises, over a served model.
+
+mod opening;
+mod promises;
+mod support;

@@ -1,0 +1,7 @@
+//! A served NIC and clients of all manners, message by message.
+
+mod client;
+mod config;
+mod hostile;
+mod life;
+mod memory;
