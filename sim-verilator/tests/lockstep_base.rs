@@ -2,7 +2,7 @@
 
 use longshore_hdl::{bits, bits::from_u128, cdc, memory, stream};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, Pace, StreamSink, StreamSource};
+use sim_lockstep::{Lockstep, Pace, StreamSink, StreamSource};
 use std::collections::VecDeque;
 
 const CYCLES: u64 = 10_000;

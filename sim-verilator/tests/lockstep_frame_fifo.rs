@@ -2,7 +2,7 @@
 
 use longshore_hdl::{bits::from_u128, stream};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, StreamSink, StreamSource};
+use sim_lockstep::{Lockstep, StreamSink, StreamSource};
 use std::collections::VecDeque;
 
 /// Lock step under overflow and discards; every frame in ends in exactly one outcome, the stored ones come out in order with

@@ -2,7 +2,7 @@
 
 use longshore_hdl::{bits::from_u128, queue, queue::register_map::Target};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, Step};
+use sim_lockstep::{Lockstep, Step};
 use std::collections::VecDeque;
 
 const CYCLES: u64 = 10_000;

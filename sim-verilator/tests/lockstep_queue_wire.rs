@@ -2,7 +2,7 @@
 
 use longshore_hdl::{nic, wire};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, StreamSink, StreamSource};
+use sim_lockstep::{Lockstep, StreamSink, StreamSource};
 
 #[test]
 fn rx_gate_lets_only_whole_frames_begin() {

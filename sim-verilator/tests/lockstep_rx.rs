@@ -7,10 +7,8 @@ use nic_abi::completion::Verdict;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rx::{frames, golden, golden::Said};
-use sim_verilator::{
-    lockstep::{Lockstep, Pace, Step, seed},
-    verilated::{PortId, Verilated},
-};
+use sim_lockstep::{Lockstep, Pace, Step, seed};
+use sim_verilator::verilated::{PortId, Verilated};
 use std::collections::{HashMap, VecDeque};
 
 /// The metadata as `FrameMeta` packs them: the first field lowest.

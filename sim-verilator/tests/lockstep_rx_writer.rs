@@ -10,7 +10,7 @@ use rx::{
     frames,
     host::{Habits, Host},
 };
-use sim_verilator::lockstep::{Lockstep, Pace, seed};
+use sim_lockstep::{Lockstep, Pace, seed};
 use std::collections::VecDeque;
 
 fn rng() -> ChaCha8Rng {

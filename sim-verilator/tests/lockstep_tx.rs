@@ -4,7 +4,7 @@ mod tx_bench;
 
 use longshore_hdl::tx;
 use rand::Rng as _;
-use sim_verilator::lockstep::{Lockstep, Pace};
+use sim_lockstep::{Lockstep, Pace};
 use tx_bench::{host::Host, judge::judge, pins, traffic};
 
 #[test]

@@ -2,7 +2,7 @@
 
 use longshore_hdl::checksum;
 use rand::RngExt as _;
-use sim_verilator::lockstep::Lockstep;
+use sim_lockstep::Lockstep;
 
 /// RFC 1071 over the chosen bytes, as little-endian words.
 fn fold(mut sum: u64) -> u64 {

@@ -2,7 +2,7 @@
 
 use longshore_hdl::{bits::from_u128, stream::skid::AxisSkid, witness};
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, LockstepError, StreamSink, StreamSource};
+use sim_lockstep::{Lockstep, LockstepError, StreamSink, StreamSource};
 
 #[test]
 fn lock_step_reports_a_leaf_whose_verilog_differs_from_its_model() {

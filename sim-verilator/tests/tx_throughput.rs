@@ -8,7 +8,7 @@ use nic_abi::{
 };
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
-use sim_verilator::lockstep::Pace;
+use sim_lockstep::Pace;
 use tx_bench::{host::Host, judge::judge, pins::Fast, traffic};
 
 const LIMIT: u32 = 1518;

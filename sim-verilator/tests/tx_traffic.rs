@@ -4,7 +4,7 @@ mod tx_bench;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use sim_verilator::lockstep::{Pace, seed};
+use sim_lockstep::{Pace, seed};
 use tx_bench::{host::Host, judge::judge, pins::Fast, traffic};
 
 fn rng(test: u64) -> ChaCha8Rng {

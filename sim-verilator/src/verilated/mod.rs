@@ -32,7 +32,7 @@ pub struct Port {
 
 /// A port of one instance's module, by index into [`Verilated::ports`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortId(pub(crate) usize);
+pub struct PortId(pub usize);
 
 /// What can go wrong around a Verilated module.
 #[derive(Debug, Error)]

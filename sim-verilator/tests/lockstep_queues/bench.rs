@@ -6,7 +6,7 @@ use longshore_hdl::{
     queue::{self, queues::Queues},
 };
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, Pace, Step};
+use sim_lockstep::{Lockstep, Pace, Step};
 use std::collections::{HashMap, VecDeque};
 
 /// Queue pairs of the module under test.

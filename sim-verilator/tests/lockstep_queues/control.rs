@@ -6,7 +6,7 @@ use nic_abi::block::{DEVICE, device, queue as pair};
 use nic_abi::completion::{self, Completion};
 use nic_abi::fault::QueueFault;
 use nic_abi::stats::Stat;
-use sim_verilator::lockstep::Step;
+use sim_lockstep::Step;
 
 /// Runs a script: called once whenever all accesses are done, with its number, until it returns false; then on to the end.
 fn play(

@@ -2,7 +2,7 @@
 
 use longshore_hdl::dma;
 use rand::RngExt as _;
-use sim_verilator::lockstep::{Lockstep, Pace};
+use sim_lockstep::{Lockstep, Pace};
 use std::collections::VecDeque;
 
 #[test]

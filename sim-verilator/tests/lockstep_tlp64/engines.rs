@@ -5,7 +5,7 @@ use longshore_hdl::host::tlp64::Tlp64;
 use nic_abi::{block, stats::Stat};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use sim_verilator::lockstep::{Pace, Step};
+use sim_lockstep::{Pace, Step};
 use std::collections::{HashMap, VecDeque};
 
 /// How much of what the core does.

@@ -11,7 +11,7 @@ use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use root_complex::{Config, DEVICE, Fate, MEMORY, RootComplex};
-use sim_verilator::lockstep::{Lockstep, Report};
+use sim_lockstep::{Lockstep, Report};
 
 /// As the catalogue builds the adapter.
 const TIMEOUT: u64 = 2_000;
@@ -77,7 +77,7 @@ fn run(busy: u64, drain: u64, config: Config, load: Load) -> (Report, Core, Root
             if beat.is_some() && dut.tlp_rx.tready.val() {
                 rc.sent();
             }
-            let out = sim_verilator::lockstep::sample_source(&dut.tlp_tx);
+            let out = sim_lockstep::sample_source(&dut.tlp_tx);
             if out.moves() {
                 rc.receive(&out, step.cycle, &mut step.rng);
             }

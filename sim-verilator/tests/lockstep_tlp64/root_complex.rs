@@ -4,7 +4,7 @@ use super::tlp::{self, Assembler, Completion, Id, Memory, Tlp};
 use longshore_hdl::stream::checker::Sample;
 use rand::{RngExt as _, seq::IndexedRandom as _};
 use rand_chacha::ChaCha8Rng;
-use sim_verilator::lockstep::Pace;
+use sim_lockstep::Pace;
 use std::collections::VecDeque;
 
 /// Size of the memory; it is seen at [`LOW`] and again at [`HIGH`].

@@ -10,10 +10,8 @@ use nic_abi::{
 };
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
-use sim_verilator::{
-    lockstep::Pace,
-    verilated::{PortId, Verilated},
-};
+use sim_lockstep::Pace;
+use sim_verilator::verilated::{PortId, Verilated};
 use std::collections::{HashMap, VecDeque};
 
 /// Queue pairs of the module.

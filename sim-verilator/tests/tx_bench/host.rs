@@ -7,7 +7,7 @@ use nic_abi::{
     tx::{self, TxContext},
 };
 use rand::{Rng, RngExt as _};
-use sim_verilator::lockstep::Pace;
+use sim_lockstep::Pace;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Queues of the module under test.

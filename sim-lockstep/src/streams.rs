@@ -1,19 +1,19 @@
 //! The protocol checker on every stream among a module's ports.
 
-use super::probe::Value;
+use crate::probe::Value;
 use longshore_hdl::{
     emit::Port,
     stream::checker::{Sample, StreamChecker, Violation},
 };
 
 /// A stream among the ports: those named `<name>$tdata`, `<name>$tkeep`, …
-pub(super) struct Stream {
-    pub(super) name: String,
+pub(crate) struct Stream {
+    pub(crate) name: String,
     /// Number of its clock.
-    pub(super) clock: usize,
+    pub(crate) clock: usize,
     /// Port of its domain's reset, if it has one.
-    pub(super) reset: Option<usize>,
-    pub(super) checker: StreamChecker,
+    pub(crate) reset: Option<usize>,
+    pub(crate) checker: StreamChecker,
     tdata: usize,
     tkeep: usize,
     tlast: usize,
@@ -22,7 +22,7 @@ pub(super) struct Stream {
 }
 
 /// All streams among `ports`.
-pub(super) fn find(ports: &[Port]) -> Vec<Stream> {
+pub(crate) fn find(ports: &[Port]) -> Vec<Stream> {
     let at = |name: &str| ports.iter().position(|p| p.name == name);
     let reset = at("reset");
     ports
@@ -46,7 +46,7 @@ pub(super) fn find(ports: &[Port]) -> Vec<Stream> {
 
 impl Stream {
     /// Checks the values before a rising edge of the stream's clock.
-    pub(super) fn check(&mut self, values: &[Value]) -> Result<(), Violation> {
+    pub(crate) fn check(&mut self, values: &[Value]) -> Result<(), Violation> {
         let bit = |port: usize| values[port][0] & 1 == 1;
         let data = &values[self.tdata];
         let sample = Sample {

@@ -3,10 +3,10 @@
 use rust_hdl_core::prelude::*;
 
 /// A port's value: 32-bit words, the least significant first, as many as its width needs.
-pub(super) type Value = Vec<u32>;
+pub(crate) type Value = Vec<u32>;
 
 /// Reads all ports of `dut`, in the order of `longshore_hdl::emit::ports`, into `values`.
-pub(super) fn snapshot<T: Block>(dut: &T, values: &mut Vec<Value>) {
+pub(crate) fn snapshot<T: Block>(dut: &T, values: &mut Vec<Value>) {
     values.clear();
     dut.accept("dut", &mut Snapshot { depth: 0, values });
 }
@@ -47,7 +47,7 @@ fn words(literal: &str, bits: usize) -> Value {
 }
 
 /// A value in hexadecimal.
-pub(super) fn hex(value: &[u32]) -> String {
+pub(crate) fn hex(value: &[u32]) -> String {
     let digits: String = value
         .iter()
         .rev()

@@ -1,6 +1,6 @@
 //! Random traffic for the streams of a module under test.
 
-use super::Step;
+use crate::Step;
 use longshore_hdl::stream::{
     axis::{AxisSink, AxisSource},
     checker::Sample,

@@ -2,27 +2,27 @@
 //! goes with it does not change, until `ready`. A channel with a gate (descriptors and `run`) is withdrawn while the gate is low, and
 //! only then. Streams have a checker of their own.
 
-use super::probe::Value;
+use crate::probe::Value;
 use longshore_hdl::emit::{Direction, Port};
 
 /// A channel among the ports: those named `<name>$valid`, `<name>$ready` and the rest of `<name>$…` that points as `valid` does.
-pub(super) struct Channel {
-    pub(super) name: String,
+pub(crate) struct Channel {
+    pub(crate) name: String,
     /// Number of its clock.
-    pub(super) clock: usize,
+    pub(crate) clock: usize,
     /// Port of its domain's reset, if it has one.
-    pub(super) reset: Option<usize>,
+    pub(crate) reset: Option<usize>,
     valid: usize,
     ready: usize,
     payload: Vec<usize>,
     /// Port and bit without which nothing is offered, and in whose low cycles an offer is withdrawn.
-    pub(super) gate: Option<(usize, usize)>,
+    pub(crate) gate: Option<(usize, usize)>,
     /// What was offered and not taken.
     waiting: Option<Vec<Value>>,
 }
 
 /// All channels among `ports`.
-pub(super) fn find(ports: &[Port]) -> Vec<Channel> {
+pub(crate) fn find(ports: &[Port]) -> Vec<Channel> {
     let at = |name: &str| ports.iter().position(|p| p.name == name);
     ports
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn find(ports: &[Port]) -> Vec<Channel> {
 
 impl Channel {
     /// Checks the values before a rising edge of the channel's clock; answers what is wrong. `ports` are all ports.
-    pub(super) fn check(&mut self, values: &[Value], ports: &[Port]) -> Result<(), String> {
+    pub(crate) fn check(&mut self, values: &[Value], ports: &[Port]) -> Result<(), String> {
         let bit = |port: usize| values[port][0] & 1 == 1;
         if self.reset.is_some_and(bit) {
             self.waiting = None;

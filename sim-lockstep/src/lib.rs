@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use longshore_hdl::stream;
-//! use sim_verilator::lockstep::{Lockstep, StreamSink, StreamSource};
+//! use sim_lockstep::{Lockstep, StreamSink, StreamSource};
 //!
 //! let (mut source, mut sink) = (StreamSource::default(), StreamSink::default());
 //! Lockstep::new("axis_skid", stream::axis_skid()).clock("clock", 4_000, |dut, level| dut.clock.next = level.into()).run(
@@ -23,6 +23,7 @@
 //! );
 //! assert!(source.sent.starts_with(&sink.frames) && sink.frames.len() > 10);
 //! ```
+#![forbid(unsafe_code)]
 
 mod channels;
 mod harness;

@@ -1,13 +1,12 @@
 //! Two simulators, one stimulus.
 
-use super::{
+use crate::{
     Step,
     channels::{self, Channel},
     probe::{self, Value},
     seed, settle,
     streams::{self, Stream},
 };
-use crate::verilated::{PortId, Verilated};
 use longshore_hdl::{
     emit::{self, Direction, Port},
     stream::checker::Violation,
@@ -15,6 +14,7 @@ use longshore_hdl::{
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rust_hdl_core::prelude::{Block, check_all};
+use sim_verilator::verilated::{PortId, Verilated};
 use thiserror::Error;
 
 /// What lock step found.
