@@ -10,6 +10,7 @@
 //! else.
 #![forbid(unsafe_code)]
 
+mod canary;
 pub mod config;
 mod counting;
 mod error;
@@ -19,6 +20,7 @@ mod local;
 mod quiesce;
 mod seam;
 
+pub use canary::Canary;
 pub use counting::{Counting, MmioCounts};
 pub use error::DeviceError;
 pub use in_process::InProcess;

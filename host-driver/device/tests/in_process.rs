@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use longshore_device::{
-    Counting, Device, DeviceError, InProcess, IrqSink, LocalNic, MSI_WINDOW, Patience,
+    Canary, Counting, Device, DeviceError, InProcess, IrqSink, LocalNic, MSI_WINDOW, Patience,
     QuiesceProof, Stamp, message_vector, quiesce,
 };
 use longshore_dma::{DmaRegion, HostMemory, PAGE_SIZE};
@@ -271,4 +271,25 @@ fn accesses_are_counted_by_kind() {
         (2, 2, 2)
     );
     assert_eq!(card.counts().since(&counts), Default::default());
+}
+
+#[test]
+fn a_canary_notices_writes_beside_a_mapping_and_none_in_it() {
+    let card = Canary::new(card());
+    let memory = card.inner().nic().lock().memory.clone().unwrap();
+    let (region, other) = (page(), page());
+    let iova = card.info().iova_page;
+    card.dma_map(&region, iova).unwrap();
+    card.dma_map(&other, 2 * iova).unwrap();
+    let page = PAGE_SIZE as u64;
+    memory.write(iova, &[1; PAGE_SIZE]).unwrap();
+    assert_eq!(card.spoilt(), 0);
+    memory.write(iova + page, &[1, 2]).unwrap();
+    memory.write(2 * iova - 1, &[3]).unwrap();
+    assert_eq!(card.spoilt(), 3);
+    card.dma_unmap(&region, iova).unwrap();
+    assert_eq!(card.spoilt(), 3, "also when the mapping is gone");
+    assert!(memory.write(iova + page, &[1]).is_err(), "and its guards");
+    card.dma_unmap(&other, 2 * iova).unwrap();
+    assert_eq!(card.inner().memory().mapped(), 0);
 }
