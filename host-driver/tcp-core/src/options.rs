@@ -122,49 +122,101 @@ impl Options {
         Ok(())
     }
 
-    /// The option bytes, a multiple of four, in the order that Linux sends:
-    /// `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks
-    /// for which there is no room are left out.
-    pub(crate) fn to_bytes(self) -> arrayvec::ArrayVec<u8, 40> {
-        let mut bytes = arrayvec::ArrayVec::new();
+    /// The length of the option bytes, a multiple of four, at most 40.
+    pub(crate) const fn len(&self) -> usize {
+        let mut len = 0;
+        if self.mss.is_some() {
+            len += 4;
+        }
+        if self.timestamps.is_some() {
+            len += 12;
+        } else if self.sack_permitted {
+            len += 4;
+        }
+        if self.window_scale.is_some() {
+            len += 4;
+        }
+        let blocks = self.blocks(len);
+        if blocks > 0 {
+            len += 4 + 8 * blocks;
+        }
+        len
+    }
+
+    /// How many SACK blocks there is room for after `used` bytes.
+    const fn blocks(&self, used: usize) -> usize {
+        let room = (MAX_LEN - 4 - used) / 8;
+        if self.sack.len() < room {
+            self.sack.len()
+        } else {
+            room
+        }
+    }
+
+    /// Writes the option bytes, in the order that Linux sends: `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where
+    /// `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks for which there is no room are left out.
+    ///
+    /// `out` has [`Options::len`] bytes at least.
+    pub(crate) fn write(&self, out: &mut [u8]) {
+        let mut writer = Writer { out, at: 0 };
         if let Some(mss) = self.mss {
             let [high, low] = mss.to_be_bytes();
-            bytes.extend([MSS, 4, high, low]);
-        }
-        match (self.sack_permitted, self.timestamps.is_some()) {
-            (true, true) => bytes.extend([SACK_PERMITTED, 2]),
-            (true, false) => bytes.extend([NOP, NOP, SACK_PERMITTED, 2]),
-            (false, true) => bytes.extend([NOP, NOP]),
-            (false, false) => {}
+            writer.put([MSS, 4, high, low]);
         }
         if let Some(timestamps) = self.timestamps {
-            bytes.extend([TIMESTAMPS, 10]);
-            bytes.extend(timestamps.value.to_be_bytes());
-            bytes.extend(timestamps.echo.to_be_bytes());
+            writer.put(if self.sack_permitted {
+                [SACK_PERMITTED, 2, TIMESTAMPS, 10]
+            } else {
+                [NOP, NOP, TIMESTAMPS, 10]
+            });
+            writer.put(timestamps.value.to_be_bytes());
+            writer.put(timestamps.echo.to_be_bytes());
+        } else if self.sack_permitted {
+            writer.put([NOP, NOP, SACK_PERMITTED, 2]);
         }
         if let Some(shift) = self.window_scale {
-            bytes.extend([NOP, WINDOW_SCALE, 3, shift]);
+            writer.put([NOP, WINDOW_SCALE, 3, shift]);
         }
-        if !self.sack.is_empty() {
-            // Both bounded by what is left of 40 bytes.
-            let room = bytes.remaining_capacity().saturating_sub(4) / 8;
-            let blocks = &self.sack.as_slice()[..self.sack.len().min(room)];
+        let blocks = self.blocks(writer.at);
+        if blocks > 0 {
+            // At most four.
             #[expect(clippy::cast_possible_truncation)]
-            if !blocks.is_empty() {
-                bytes.extend([NOP, NOP, SACK, 2 + 8 * blocks.len() as u8]);
-                for (left, right) in blocks {
-                    bytes.extend(left.0.to_be_bytes());
-                    bytes.extend(right.0.to_be_bytes());
-                }
+            writer.put([NOP, NOP, SACK, 2 + 8 * blocks as u8]);
+            for (left, right) in &self.sack.as_slice()[..blocks] {
+                writer.put(left.0.to_be_bytes());
+                writer.put(right.0.to_be_bytes());
             }
         }
-        bytes
+    }
+}
+
+/// Largest length of the option bytes (RFC 9293 §3.1: a data offset of 15 words).
+const MAX_LEN: usize = 40;
+
+/// Writes word after word.
+struct Writer<'a> {
+    out: &'a mut [u8],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn put(&mut self, word: [u8; 4]) {
+        if let Some(place) = self.out.get_mut(self.at..self.at + 4) {
+            place.copy_from_slice(&word);
+        }
+        self.at += 4;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn written(options: &Options) -> Vec<u8> {
+        let mut bytes = vec![0; options.len()];
+        options.write(&mut bytes);
+        bytes
+    }
 
     #[test]
     fn the_options_of_a_linux_syn_are_read() {
@@ -182,7 +234,7 @@ mod tests {
                 sack: SackBlocks::default(),
             }
         );
-        assert_eq!(options.to_bytes().as_slice(), bytes);
+        assert_eq!(written(&options), bytes);
     }
 
     #[test]
@@ -223,12 +275,12 @@ mod tests {
                 .sack
                 .push(SeqNumber(100 * i), SeqNumber(100 * i + 50));
         }
-        let bytes = options.to_bytes();
+        let bytes = written(&options);
         assert_eq!(bytes.len(), 36);
         assert_eq!(bytes[..4], [1, 1, 5, 34]);
         assert_eq!(Options::parse(&bytes), Ok(options));
         options.timestamps = Some(Timestamps { value: 1, echo: 2 });
-        let read = Options::parse(&options.to_bytes()).unwrap();
+        let read = Options::parse(&written(&options)).unwrap();
         assert_eq!(read.sack.as_slice(), &options.sack.as_slice()[..3]);
     }
 
@@ -238,9 +290,6 @@ mod tests {
             timestamps: Some(Timestamps { value: 1, echo: 2 }),
             ..Options::default()
         };
-        assert_eq!(
-            options.to_bytes().as_slice(),
-            [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]
-        );
+        assert_eq!(written(&options), [1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
     }
 }

@@ -58,11 +58,7 @@ impl Segment {
                 etherparse::err::tcp::HeaderError::DataOffsetTooSmall { data_offset },
             ) => ParseError::DataOffset(data_offset),
         })?;
-        // No window, however scaled, is larger than 2³⁰ bytes (RFC 7323 §2.3).
-        let payload = u32::try_from(payload_len)
-            .ok()
-            .filter(|&len| len <= 1 << 30)
-            .ok_or(ParseError::PayloadLength(payload_len))?;
+        let payload_len = self::payload_len(payload_len)?;
         let segment = Self {
             seq: SeqNumber(tcp.sequence_number()),
             ack: SeqNumber(tcp.acknowledgment_number()),
@@ -74,7 +70,7 @@ impl Segment {
             window: tcp.window_size(),
             urgent: tcp.urgent_pointer(),
             options: Options::parse(tcp.options())?,
-            payload_len: payload,
+            payload_len,
             segments: 1,
         };
         Ok((segment, tcp.slice().len()))
@@ -86,7 +82,16 @@ impl Segment {
     /// # Errors
     /// As [`Segment::parse`].
     pub fn parse_whole(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
-        let (_, header_len) = Self::parse(bytes, 0)?;
-        Self::parse(bytes, bytes.len() - header_len)
+        let (mut segment, header_len) = Self::parse(bytes, 0)?;
+        segment.payload_len = payload_len(bytes.len() - header_len)?;
+        Ok((segment, header_len))
     }
+}
+
+fn payload_len(len: usize) -> Result<u32, ParseError> {
+    // No window, however scaled, is larger than 2³⁰ bytes (RFC 7323 §2.3).
+    u32::try_from(len)
+        .ok()
+        .filter(|&len| len <= 1 << 30)
+        .ok_or(ParseError::PayloadLength(len))
 }

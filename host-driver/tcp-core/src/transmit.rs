@@ -2,7 +2,6 @@
 
 use core::ops::Range;
 
-use etherparse::TcpHeader;
 use thiserror::Error;
 
 use crate::options::Options;
@@ -11,6 +10,9 @@ use crate::seq::SeqNumber;
 
 /// Largest TCP header, options included (RFC 9293 §3.1: data offset 15).
 pub const MAX_HEADER_LEN: usize = 60;
+
+/// The header without options.
+const FIXED_LEN: usize = 20;
 
 /// A segment to send. If the payload is longer than `mss`, a super-segment: to be cut (by the NIC's
 /// TSO, or [`Transmit::split`]) into segments of `mss` bytes, the sequence number counting up, FIN
@@ -76,7 +78,7 @@ impl Transmit {
     /// The length of the header that [`Transmit::emit`] writes.
     #[must_use]
     pub fn header_len(&self) -> usize {
-        20 + self.options.to_bytes().len()
+        FIXED_LEN + self.options.len()
     }
 
     /// Writes the header and returns its length. The checksum is left 0: it is the NIC's (or the
@@ -85,29 +87,23 @@ impl Transmit {
     /// # Errors
     /// [`EmitError`] if `buffer` is shorter than the header; [`MAX_HEADER_LEN`] bytes always do.
     pub fn emit(&self, ports: Ports, buffer: &mut [u8]) -> Result<usize, EmitError> {
-        let has = |flag| self.flags.contains(flag);
-        let mut header = TcpHeader::new(ports.source, ports.destination, self.seq.0, self.window);
-        header.acknowledgment_number = self.ack.0;
-        header.fin = has(Flags::FIN);
-        header.syn = has(Flags::SYN);
-        header.rst = has(Flags::RST);
-        header.psh = has(Flags::PSH);
-        header.ack = has(Flags::ACK);
-        header.urg = has(Flags::URG);
-        header.ece = has(Flags::ECE);
-        header.cwr = has(Flags::CWR);
-        let options = self.options.to_bytes();
+        let needed = self.header_len();
         let have = buffer.len();
-        let too_short = |needed| EmitError { needed, have };
-        header
-            .set_options_raw(&options)
-            .map_err(|_| too_short(20 + options.len()))?;
-        let bytes = header.to_bytes();
-        buffer
-            .get_mut(..bytes.len())
-            .ok_or_else(|| too_short(bytes.len()))?
-            .copy_from_slice(&bytes);
-        Ok(bytes.len())
+        let header = buffer.get_mut(..needed).ok_or(EmitError { needed, have })?;
+        let (fixed, options) = header.split_at_mut(FIXED_LEN);
+        fixed[0..2].copy_from_slice(&ports.source.to_be_bytes());
+        fixed[2..4].copy_from_slice(&ports.destination.to_be_bytes());
+        fixed[4..8].copy_from_slice(&self.seq.0.to_be_bytes());
+        fixed[8..12].copy_from_slice(&self.ack.0.to_be_bytes());
+        // Data offset in words; at most 15.
+        #[expect(clippy::cast_possible_truncation)]
+        let offset = (needed / 4) as u8;
+        fixed[12] = offset << 4;
+        fixed[13] = self.flags.bits();
+        fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
+        fixed[16..20].fill(0);
+        self.options.write(options);
+        Ok(needed)
     }
 
     /// The wire segments, as TSO cuts them: for a path without a NIC's help, and for tests.

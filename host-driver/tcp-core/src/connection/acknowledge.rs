@@ -84,7 +84,13 @@ impl Connection {
         let lost_before = self.board.lost();
         self.on_tail_probe_ack(now, segment, ack, &news);
         if self.negotiated.sack {
-            self.detect(now);
+            // What is acknowledged in order tells nothing of what was sent after it.
+            if self.board.sacked() > 0
+                || recovering != Phase::Open
+                || self.timers.early() == Some(Early::Reorder)
+            {
+                self.detect(now);
+            }
         } else {
             self.count_duplicates(&mut news);
         }
