@@ -125,7 +125,7 @@ impl Default for Config {
             retries: 15,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
-            congestion: Algorithm::NewReno,
+            congestion: Algorithm::Cubic,
         }
     }
 }

@@ -3,11 +3,18 @@
 //! The connection finds losses and repairs them; the algorithm only sizes the window. It is told of
 //! acknowledgements, of congestion (once per window) and of time-outs.
 
+mod cubic;
+mod dctcp;
 mod new_reno;
+mod window;
 
 use core::time::Duration;
 
+pub use cubic::Cubic;
+pub use dctcp::Dctcp;
 pub use new_reno::NewReno;
+
+use crate::seq::SeqNumber;
 
 /// What an acknowledgement of new data tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,19 @@ pub struct AckSample {
     pub after_timeout: bool,
 }
 
+/// What an acknowledgement tells of congestion marks, on a connection that uses ECN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkSample {
+    /// Bytes that it acknowledged for the first time.
+    pub acked: u64,
+    /// It has ECE: some of them were marked.
+    pub marked: bool,
+    /// SND.UNA, this acknowledgement included.
+    pub una: SeqNumber,
+    /// SND.NXT.
+    pub max: SeqNumber,
+}
+
 /// A congestion control algorithm. All sizes are in bytes.
 pub trait CongestionControl {
     /// The congestion window.
@@ -39,9 +59,17 @@ pub trait CongestionControl {
     /// New data was acknowledged, and no loss is being repaired by fast recovery.
     fn on_ack(&mut self, sample: &AckSample);
 
-    /// A loss (or another sign of congestion) was seen with `in_flight` bytes outstanding; called
-    /// once for each window of data.
+    /// A loss was seen with `in_flight` bytes outstanding; called once for each window of data.
     fn on_congestion(&mut self, now: Duration, in_flight: u64, mss: u16);
+
+    /// Data was acknowledged on a connection that uses ECN, marked or not.
+    fn on_marks(&mut self, _sample: &MarkSample) {}
+
+    /// A mark was echoed, with `in_flight` bytes outstanding; called once for each window of data. As a loss, unless the
+    /// algorithm knows better (RFC 3168 §6.1.2).
+    fn on_mark(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        self.on_congestion(now, in_flight, mss);
+    }
 
     /// Fast recovery is over, with `in_flight` bytes outstanding.
     fn on_recovered(&mut self, now: Duration, in_flight: u64, mss: u16);
@@ -61,39 +89,82 @@ pub trait CongestionControl {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// [`NewReno`].
+    /// [`Cubic`].
     #[default]
+    Cubic,
+    /// [`NewReno`].
     NewReno,
+    /// [`Dctcp`]. Asks for ECN, and wants a network that marks early.
+    Dctcp,
 }
 
 /// An algorithm in a connection: an enum and not a box, for a connection allocates nothing.
 #[derive(Clone, Debug)]
 pub(crate) enum Control {
+    Cubic(Cubic),
     NewReno(NewReno),
+    Dctcp(Dctcp),
 }
 
 impl Control {
     pub(crate) fn new(algorithm: Algorithm, initial_window: u64) -> Self {
         match algorithm {
+            Algorithm::Cubic => Self::Cubic(Cubic::new(initial_window)),
             Algorithm::NewReno => Self::NewReno(NewReno::new(initial_window)),
+            Algorithm::Dctcp => Self::Dctcp(Dctcp::new(initial_window)),
         }
     }
 }
 
-impl core::ops::Deref for Control {
-    type Target = dyn CongestionControl + Send + Sync;
-
-    fn deref(&self) -> &Self::Target {
-        match self {
-            Self::NewReno(control) => control,
+/// Calls a method of whichever algorithm it is.
+macro_rules! whichever {
+    ($self:expr, $control:ident => $call:expr) => {
+        match $self {
+            Control::Cubic($control) => $call,
+            Control::NewReno($control) => $call,
+            Control::Dctcp($control) => $call,
         }
-    }
+    };
 }
 
-impl core::ops::DerefMut for Control {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        match self {
-            Self::NewReno(control) => control,
-        }
+impl CongestionControl for Control {
+    fn window(&self) -> u64 {
+        whichever!(self, control => control.window())
+    }
+
+    fn ssthresh(&self) -> u64 {
+        whichever!(self, control => control.ssthresh())
+    }
+
+    fn on_ack(&mut self, sample: &AckSample) {
+        whichever!(self, control => control.on_ack(sample));
+    }
+
+    fn on_congestion(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        whichever!(self, control => control.on_congestion(now, in_flight, mss));
+    }
+
+    fn on_marks(&mut self, sample: &MarkSample) {
+        whichever!(self, control => control.on_marks(sample));
+    }
+
+    fn on_mark(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        whichever!(self, control => control.on_mark(now, in_flight, mss));
+    }
+
+    fn on_recovered(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        whichever!(self, control => control.on_recovered(now, in_flight, mss));
+    }
+
+    fn on_timeout(&mut self, now: Duration, in_flight: u64, mss: u16, first: bool) {
+        whichever!(self, control => control.on_timeout(now, in_flight, mss, first));
+    }
+
+    fn restore(&mut self, now: Duration, cwnd: u64, ssthresh: u64) {
+        whichever!(self, control => control.restore(now, cwnd, ssthresh));
+    }
+
+    fn on_idle(&mut self, now: Duration) {
+        whichever!(self, control => control.on_idle(now));
     }
 }

@@ -2,16 +2,13 @@
 
 use core::time::Duration;
 
+use super::window::Window;
 use super::{AckSample, CongestionControl};
 
 /// Additive increase, multiplicative decrease (RFC 5681 §3.1), counting bytes (RFC 3465).
 #[derive(Clone, Debug)]
 pub struct NewReno {
-    cwnd: u64,
-    ssthresh: u64,
-    /// Bytes acknowledged in congestion avoidance since cwnd last grew.
-    acked: u64,
-    initial_window: u64,
+    window: Window,
 }
 
 impl NewReno {
@@ -19,84 +16,50 @@ impl NewReno {
     #[must_use]
     pub fn new(initial_window: u64) -> Self {
         Self {
-            cwnd: initial_window,
-            // RFC 5681 §3.1: "The initial value of ssthresh SHOULD be set arbitrarily high".
-            ssthresh: u64::MAX,
-            acked: 0,
-            initial_window,
+            window: Window::new(initial_window),
         }
-    }
-
-    /// RFC 5681 §3.1, equation (4): ssthresh = max(FlightSize / 2, 2*SMSS).
-    fn reduce(&mut self, in_flight: u64, mss: u64) {
-        self.ssthresh = (in_flight / 2).max(2 * mss);
-        self.acked = 0;
     }
 }
 
 impl CongestionControl for NewReno {
     fn window(&self) -> u64 {
-        self.cwnd
+        self.window.cwnd()
     }
 
     fn ssthresh(&self) -> u64 {
-        self.ssthresh
+        self.window.ssthresh()
     }
 
     fn on_ack(&mut self, sample: &AckSample) {
-        if !sample.window_limited {
-            return;
-        }
-        let mss = u64::from(sample.mss);
-        let mut acked = sample.acked;
-        if self.cwnd < self.ssthresh {
-            // RFC 5681 §3.1, equation (2), with RFC 3465's byte counting: one ACK may stand for many
-            // segments, for receivers coalesce. As Linux, the whole of `acked` counts, except after
-            // a time-out, where L is one SMSS (RFC 3465 §2.3).
-            let limit = if sample.after_timeout { mss } else { u64::MAX };
-            let growth = acked.min(limit).min(self.ssthresh - self.cwnd);
-            self.cwnd += growth;
-            acked -= growth;
-            if sample.after_timeout || self.cwnd < self.ssthresh {
-                return;
-            }
-        }
-        // RFC 5681 §3.1 (RFC 3465 §2.1): one SMSS for every full window acknowledged.
-        self.acked += acked;
-        while self.acked >= self.cwnd {
-            self.acked -= self.cwnd;
-            self.cwnd += mss;
+        if sample.window_limited {
+            let acked = self.window.slow_start(sample);
+            self.window.additive_increase(acked, sample.mss);
         }
     }
 
     fn on_congestion(&mut self, _now: Duration, in_flight: u64, mss: u16) {
-        self.reduce(in_flight, u64::from(mss));
-        self.cwnd = self.ssthresh;
+        // RFC 5681 §3.1, equation (4): ssthresh = max(FlightSize / 2, 2*SMSS).
+        self.window.reduce_to(in_flight / 2, mss);
     }
 
     fn on_recovered(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
-        // RFC 6937 §3.1: "At the end of recovery, cwnd is set to ssthresh".
-        self.cwnd = self.ssthresh.max(u64::from(mss));
-    }
-
-    fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
-        self.cwnd = self.cwnd.max(cwnd);
-        self.ssthresh = self.ssthresh.max(ssthresh);
+        self.window.recovered(mss);
     }
 
     fn on_timeout(&mut self, _now: Duration, in_flight: u64, mss: u16, first: bool) {
         // RFC 5681 §3.1: ssthresh is held constant when the same segment times out again.
         if first {
-            self.reduce(in_flight, u64::from(mss));
+            self.window.reduce_to(in_flight / 2, mss);
         }
-        // "cwnd MUST be set to no more than the loss window, LW, which equals 1 full-sized segment".
-        self.cwnd = u64::from(mss);
-        self.acked = 0;
+        self.window.lose(mss);
+    }
+
+    fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
+        self.window.restore(cwnd, ssthresh);
     }
 
     fn on_idle(&mut self, _now: Duration) {
-        // RFC 5681 §4.1: "the restart window RW = min(IW,cwnd)".
-        self.cwnd = self.cwnd.min(self.initial_window);
+        self.window.restart();
     }
 }
 

@@ -8,6 +8,7 @@ use super::scoreboard::{Mark, Record};
 use super::timers::{Early, Waiting};
 use super::{Connection, State};
 use crate::congestion::AckSample;
+use crate::congestion::CongestionControl as _;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Connection, State};
+use crate::congestion::CongestionControl as _;
 
 /// A snapshot of a connection. Sizes are bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

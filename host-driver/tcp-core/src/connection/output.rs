@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Connection, State};
+use crate::congestion::CongestionControl as _;
 use crate::options::Options;
 use crate::options::Timestamps;
 use crate::segment::Flags;

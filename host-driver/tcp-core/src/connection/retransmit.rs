@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Connection, Phase, Suspicion};
+use crate::congestion::CongestionControl as _;
 use crate::time::Micros;
 use crate::transmit::Transmit;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tcp_core::congestion::Algorithm;
 use tcp_core::{
     Config, Connection, Events, Flags, Initial, Options, Ports, Received, Segment, SeqNumber,
     Timestamps, Transmit,
@@ -26,6 +27,7 @@ pub(crate) fn plain() -> Config {
         sack: false,
         nagle: false,
         quick_acks: 0,
+        congestion: Algorithm::NewReno,
         ..Config::default()
     }
 }

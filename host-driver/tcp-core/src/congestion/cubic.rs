@@ -1,0 +1,258 @@
+//! CUBIC (RFC 9438).
+
+use core::time::Duration;
+
+use super::window::Window;
+use super::{AckSample, CongestionControl};
+use crate::time::Micros;
+
+/// RFC 9438 §4.1, §5: C, in segments per second cubed.
+const C: f32 = 0.4;
+/// §4.6: the window after a loss, as a part of that before it.
+const BETA: f32 = 0.7;
+/// §4.3: how fast Reno's window has to grow with this BETA to be as large on average.
+const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
+
+/// The window grows with the cube of the time since the last loss: fast far away from where that was, slowly near it.
+#[derive(Clone, Debug)]
+pub struct Cubic {
+    window: Window,
+    /// W_max, in segments; 0 before the first loss.
+    w_max: f32,
+    /// K in seconds: when W_max is reached again.
+    k: f32,
+    /// W_est in segments: what Reno's window would be.
+    w_est: f32,
+    /// cwnd_prior in segments: the window at the last reduction.
+    prior: f32,
+    /// When congestion avoidance began after the last reduction.
+    epoch: Option<Micros>,
+    /// Growth of less than a byte.
+    fraction: f32,
+    /// W_max and cwnd_prior before the last reduction, should that be taken back.
+    undo: (f32, f32),
+}
+
+impl Cubic {
+    /// A control with an initial window of that many bytes.
+    #[must_use]
+    pub fn new(initial_window: u64) -> Self {
+        Self {
+            window: Window::new(initial_window),
+            w_max: 0.0,
+            k: 0.0,
+            w_est: 0.0,
+            prior: 0.0,
+            epoch: None,
+            fraction: 0.0,
+            undo: (0.0, 0.0),
+        }
+    }
+
+    /// The window in segments.
+    #[expect(clippy::cast_precision_loss)]
+    fn segments(&self, mss: f32) -> f32 {
+        self.window.cwnd as f32 / mss
+    }
+
+    /// §4.6 and §4.7.
+    fn reduce(&mut self, mss: u16) {
+        let segments = self.segments(f32::from(mss));
+        self.undo = (self.w_max, self.prior);
+        // §4.7, fast convergence: a flow that is losing ground gives some of it up.
+        self.w_max = if segments < self.w_max {
+            segments * (1.0 + BETA) / 2.0
+        } else {
+            segments
+        };
+        self.prior = segments;
+        self.epoch = None;
+        let threshold = segments * BETA * f32::from(mss);
+        // Positive.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        self.window.reduce_to(threshold as u64, mss);
+    }
+
+    /// §4.2: congestion avoidance begins.
+    fn begin(&mut self, now: Micros, segments: f32) -> Micros {
+        // §4.10: after slow start without a loss, or when the window is beyond W_max: on from here.
+        if segments < self.w_max {
+            self.k = ((self.w_max - segments) / C).cbrt();
+        } else {
+            self.k = 0.0;
+            self.w_max = segments;
+        }
+        self.w_est = segments;
+        self.fraction = 0.0;
+        self.epoch = Some(now);
+        now
+    }
+
+    /// Figure 1: W_cubic(t), in segments.
+    fn cubic(&self, seconds: f32) -> f32 {
+        let t = seconds - self.k;
+        C * t * t * t + self.w_max
+    }
+}
+
+impl CongestionControl for Cubic {
+    fn window(&self) -> u64 {
+        self.window.cwnd()
+    }
+
+    fn ssthresh(&self) -> u64 {
+        self.window.ssthresh()
+    }
+
+    #[expect(clippy::cast_precision_loss)]
+    fn on_ack(&mut self, sample: &AckSample) {
+        if !sample.window_limited {
+            return;
+        }
+        let acked = self.window.slow_start(sample);
+        if acked == 0 {
+            return;
+        }
+        let now = Micros::new(sample.now);
+        let mss = f32::from(sample.mss);
+        let cwnd = self.segments(mss);
+        let epoch = match self.epoch {
+            Some(epoch) => epoch,
+            None => self.begin(now, cwnd),
+        };
+        let seconds = |micros: u32| micros as f32 / 1e6;
+        let t = seconds(now.since(epoch));
+        let rtt = sample.srtt.map_or(0.0, |srtt| srtt.as_secs_f32());
+        let acked = acked as f32 / mss;
+        // §4.3, figure 4; α is 1 once the window of the last reduction is reached.
+        let alpha = if self.w_est < self.prior { ALPHA } else { 1.0 };
+        self.w_est += alpha * acked / cwnd;
+        let bytes = if self.cubic(t) < self.w_est {
+            // The Reno-friendly region.
+            (self.w_est - cwnd).max(0.0) * mss
+        } else {
+            // §4.4 and §4.5: to the target of a round trip from now.
+            let target = self.cubic(t + rtt).clamp(cwnd, 1.5 * cwnd);
+            (target - cwnd) / cwnd * acked * mss + self.fraction
+        };
+        self.window.grow_by(bytes);
+        self.fraction = bytes.fract();
+    }
+
+    fn on_congestion(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
+        // §4.6 allows cwnd in place of the flight size where, as here, a window that is not used does not grow.
+        self.reduce(mss);
+    }
+
+    fn on_recovered(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
+        self.window.recovered(mss);
+    }
+
+    fn on_timeout(&mut self, _now: Duration, _in_flight: u64, mss: u16, first: bool) {
+        // §4.8: as RFC 5681, but with BETA.
+        if first {
+            self.reduce(mss);
+        }
+        self.epoch = None;
+        self.window.lose(mss);
+    }
+
+    fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
+        // §4.9.
+        (self.w_max, self.prior) = self.undo;
+        self.epoch = None;
+        self.window.restore(cwnd, ssthresh);
+    }
+
+    fn on_idle(&mut self, _now: Duration) {
+        // §5.8: time without data does not count.
+        self.epoch = None;
+        self.window.restart();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MSS: u16 = 1000;
+    const RTT: Duration = Duration::from_millis(100);
+
+    fn ack(now: Duration, acked: u64) -> AckSample {
+        AckSample {
+            now,
+            acked,
+            srtt: Some(RTT),
+            mss: MSS,
+            window_limited: true,
+            after_timeout: false,
+        }
+    }
+
+    /// A control whose window was `segments` at the last loss.
+    fn after_loss(segments: u64) -> Cubic {
+        let mut control = Cubic::new(segments * 1000);
+        control.on_congestion(Duration::ZERO, segments * 1000, MSS);
+        control.on_recovered(Duration::ZERO, 0, MSS);
+        control
+    }
+
+    /// Acknowledges a window per round trip, for so long.
+    fn run(control: &mut Cubic, from: Duration, rounds: u32) -> Duration {
+        let mut now = from;
+        for _ in 0..rounds {
+            now += RTT;
+            let window = control.window();
+            for _ in 0..window / 1000 {
+                control.on_ack(&ack(now, 1000));
+            }
+        }
+        now
+    }
+
+    #[test]
+    fn a_loss_leaves_seven_tenths_and_less_is_aimed_at_while_losing_ground() {
+        let mut control = after_loss(1000);
+        assert_eq!((control.window(), control.ssthresh()), (700_000, 700_000));
+        assert_eq!(control.w_max, 1000.0);
+        control.on_congestion(Duration::ZERO, 700_000, MSS);
+        assert_eq!(control.w_max, 700.0 * 0.85);
+    }
+
+    #[test]
+    fn the_window_is_back_at_its_maximum_after_k_seconds_and_was_flat_before() {
+        let mut control = after_loss(1000);
+        // K = cbrt(1000 * 0.3 / 0.4) = 9.08 s.
+        let now = run(&mut control, Duration::ZERO, 80);
+        assert!((control.k - 9.085).abs() < 0.01, "{}", control.k);
+        let near = control.window();
+        assert!((985_000..1_001_000).contains(&near), "{near}");
+        let now = run(&mut control, now, 20);
+        let flat = control.window();
+        assert!((995_000..1_010_000).contains(&flat), "{flat}");
+        run(&mut control, now, 100);
+        assert!(control.window() > 1_300_000, "{}", control.window());
+    }
+
+    #[test]
+    fn a_small_window_on_a_short_path_grows_as_reno_would() {
+        let mut control = after_loss(10);
+        // Far below K the cubic is slower than Reno: α = 0.53 segments a round trip until the old window.
+        run(&mut control, Duration::ZERO, 4);
+        let window = control.window();
+        assert!((8_700..9_400).contains(&window), "{window}");
+    }
+
+    #[test]
+    fn a_reduction_that_is_taken_back_leaves_no_trace() {
+        let mut control = after_loss(1000);
+        let before = (control.window(), control.ssthresh(), control.w_max);
+        control.on_timeout(Duration::ZERO, 1000, MSS, true);
+        assert_eq!(control.window(), 1000);
+        control.restore(Duration::ZERO, before.0, before.1);
+        assert_eq!(
+            (control.window(), control.ssthresh(), control.w_max),
+            before
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! What all algorithms share: the window, the threshold, slow start.
+
+use super::AckSample;
+
+/// No threshold yet.
+const NO_THRESHOLD: u32 = u32::MAX;
+
+/// Congestion window and slow-start threshold, in bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub(super) cwnd: u32,
+    ssthresh: u32,
+    initial: u32,
+    /// Bytes acknowledged in congestion avoidance since cwnd last grew.
+    credit: u32,
+}
+
+/// Sizes within 32 bits: no window is larger than 2³⁰ (RFC 7323 §2.3).
+pub(super) fn low(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+impl Window {
+    pub(super) fn new(initial: u64) -> Self {
+        Self {
+            cwnd: low(initial),
+            // RFC 5681 §3.1: "The initial value of ssthresh SHOULD be set arbitrarily high".
+            ssthresh: NO_THRESHOLD,
+            initial: low(initial),
+            credit: 0,
+        }
+    }
+
+    pub(super) fn cwnd(&self) -> u64 {
+        u64::from(self.cwnd)
+    }
+
+    pub(super) fn ssthresh(&self) -> u64 {
+        if self.ssthresh == NO_THRESHOLD {
+            u64::MAX
+        } else {
+            u64::from(self.ssthresh)
+        }
+    }
+
+    pub(super) fn in_slow_start(&self) -> bool {
+        self.cwnd < self.ssthresh
+    }
+
+    /// Slow start; returns the bytes that are left for congestion avoidance.
+    ///
+    /// RFC 5681 §3.1, equation (2), with RFC 3465's byte counting: one ACK may stand for many segments, for receivers
+    /// coalesce. As Linux, the whole of `acked` counts, except after a time-out, where L is one SMSS (RFC 3465 §2.3).
+    pub(super) fn slow_start(&mut self, sample: &AckSample) -> u64 {
+        if !self.in_slow_start() {
+            return sample.acked;
+        }
+        let mss = u64::from(sample.mss);
+        let limit = if sample.after_timeout { mss } else { u64::MAX };
+        let growth = sample
+            .acked
+            .min(limit)
+            .min(u64::from(self.ssthresh - self.cwnd));
+        self.cwnd = self.cwnd.saturating_add(low(growth));
+        if sample.after_timeout || self.in_slow_start() {
+            return 0;
+        }
+        sample.acked - growth
+    }
+
+    /// One SMSS for every full window acknowledged (RFC 5681 §3.1, RFC 3465 §2.1).
+    pub(super) fn additive_increase(&mut self, acked: u64, mss: u16) {
+        self.credit = self.credit.saturating_add(low(acked));
+        while self.credit >= self.cwnd {
+            self.credit -= self.cwnd;
+            self.cwnd = self.cwnd.saturating_add(u32::from(mss));
+        }
+    }
+
+    /// A new threshold, of two segments at least (RFC 5681 §3.1, equation (4)), and the window at it.
+    pub(super) fn reduce_to(&mut self, threshold: u64, mss: u16) {
+        self.ssthresh = low(threshold).max(2 * u32::from(mss)).min(NO_THRESHOLD - 1);
+        self.cwnd = self.ssthresh;
+        self.credit = 0;
+    }
+
+    /// RFC 6937 §3.1: at the end of recovery, the window is at the threshold.
+    pub(super) fn recovered(&mut self, mss: u16) {
+        self.cwnd = self.ssthresh.max(u32::from(mss));
+    }
+
+    /// RFC 5681 §3.1: "cwnd MUST be set to no more than the loss window, LW, which equals 1 full-sized segment".
+    pub(super) fn lose(&mut self, mss: u16) {
+        self.cwnd = u32::from(mss);
+        self.credit = 0;
+    }
+
+    /// A reduction is taken back.
+    pub(super) fn restore(&mut self, cwnd: u64, ssthresh: u64) {
+        self.cwnd = self.cwnd.max(low(cwnd));
+        self.ssthresh = self.ssthresh.max(low(ssthresh));
+    }
+
+    /// RFC 5681 §4.1: "the restart window RW = min(IW,cwnd)".
+    pub(super) fn restart(&mut self) {
+        self.cwnd = self.cwnd.min(self.initial);
+    }
+
+    pub(super) fn grow_by(&mut self, bytes: f32) {
+        // Positive, and cut at the ends.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let bytes = bytes as u32;
+        self.cwnd = self.cwnd.saturating_add(bytes);
+    }
+}
