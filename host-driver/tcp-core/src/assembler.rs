@@ -3,11 +3,16 @@
 use core::ops::Range;
 
 use arrayvec::ArrayVec;
+use smallvec::SmallVec;
 
 use crate::seq::SeqNumber;
 
-/// Ranges kept at most. Data that would need one more is not taken; the peer sends it again.
-const MAX_RANGES: usize = 16;
+/// Ranges that need no memory but the connection's own.
+const INLINE: usize = 6;
+
+/// Ranges kept at most, in one block from the heap while there are more than [`INLINE`]. Data that would need one more is
+/// not taken; the peer sends it again.
+const MAX_RANGES: usize = 128;
 
 /// Ranges that are remembered as the latest.
 const LATEST: usize = 4;
@@ -16,7 +21,7 @@ const LATEST: usize = 4;
 /// bits: none is 2³¹ ahead of RCV.NXT, for the window is at most 2³⁰.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembler {
-    ranges: ArrayVec<[SeqNumber; 2], MAX_RANGES>,
+    ranges: SmallVec<[[SeqNumber; 2]; INLINE]>,
     /// A byte of each of the ranges that something was last added to, the latest first.
     latest: ArrayVec<SeqNumber, LATEST>,
 }
@@ -50,9 +55,13 @@ impl Assembler {
         let first = self.ranges.iter().take_while(|r| r[1] < start).count();
         let after = self.ranges.iter().take_while(|r| r[0] <= end).count();
         if first == after {
-            if self.ranges.try_insert(first, [start, end]).is_err() {
+            if self.ranges.len() == MAX_RANGES {
                 return Insertion::Full;
             }
+            if self.ranges.len() == INLINE && !self.ranges.spilled() {
+                self.ranges.grow(MAX_RANGES);
+            }
+            self.ranges.insert(first, [start, end]);
             self.touch(first);
             return Insertion::New;
         }
@@ -113,6 +122,9 @@ impl Assembler {
         }
         if self.ranges.is_empty() {
             self.latest.clear();
+            if self.ranges.spilled() {
+                self.ranges = SmallVec::new();
+            }
         }
         end
     }

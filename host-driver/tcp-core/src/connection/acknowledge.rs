@@ -144,6 +144,7 @@ impl Connection {
             _ => None,
         };
         let rack = &mut self.rack;
+        rack.begin();
         let mut note = |record: Record| {
             let again = record.mark.contains(Mark::AGAIN);
             if record.mark.contains(Mark::SACKED) {
@@ -158,7 +159,7 @@ impl Connection {
             rack.update(&record, at, again, genuine, min_rtt);
             if !again {
                 news.original |= record.end <= recover;
-                news.once = Some(record.sent);
+                news.once = Some(record.first_sent());
             }
         };
         if ack > self.snd.una {

@@ -180,7 +180,10 @@ impl Connection {
     fn defers(&self, allowed: u64, batch: u64, in_flight: u64) -> bool {
         let window = self.control.window().min(self.snd.wnd);
         let worth = (window / 3).min(batch);
-        in_flight >= 3 * u64::from(self.mss())
+        // A third of a small window is no super-segment worth waiting for.
+        let large = window >= 32 * u64::from(self.mss());
+        large
+            && in_flight >= 3 * u64::from(self.mss())
             && allowed < worth
             && !self.recovery.is_active()
             && self.board.sacked() == 0

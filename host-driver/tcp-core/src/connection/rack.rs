@@ -2,23 +2,53 @@
 //!
 //! Whatever was sent before something that has arrived, and not just before, is lost.
 
-use super::scoreboard::{Record, Scoreboard};
+use super::scoreboard::{Mark, Record, Scoreboard};
 use crate::seq::SeqNumber;
 use crate::time::Micros;
 
 /// RFC 8985 §6.2 step 4: recoveries that a widened reordering window outlives.
 const PERSIST: u8 = 16;
 
+/// The most recently sent data that has arrived: RACK.xmit_ts, RACK.end_seq, RACK.rtt.
+///
+/// Its record may stand for data that was sent over some time. Against another record the earliest of these times counts,
+/// so that nothing is taken for lost too early; within the same record, the order of the sequence does.
+#[derive(Clone, Copy, Debug)]
+struct Evidence {
+    sent: Micros,
+    span: u16,
+    first_sent: Micros,
+    end: SeqNumber,
+    again: bool,
+    /// Since `sent`, in microseconds; and since `first_sent`.
+    rtt: u32,
+    rtt_of_first: u32,
+}
+
+impl Evidence {
+    /// RACK_sent_after, and if it was: how long it took to arrive.
+    fn round_trip_if_after(&self, record: &Record) -> Option<u32> {
+        let again = record.mark.contains(Mark::AGAIN);
+        if self.sent == record.sent && self.span == record.span && self.again == again {
+            return (self.end > record.end).then_some(self.rtt);
+        }
+        self.first_sent
+            .is_after(record.sent)
+            .then_some(self.rtt_of_first)
+    }
+
+    fn is_newer_than(&self, other: &Self) -> bool {
+        self.sent.is_after(other.sent) || (self.sent == other.sent && self.end > other.end)
+    }
+}
+
 /// State of the detector.
 #[derive(Clone, Debug)]
 pub(super) struct Rack {
-    /// RACK.xmit_ts and RACK.end_seq: the most recently sent data that has arrived.
-    sent: Micros,
-    end: SeqNumber,
-    /// RACK.rtt in microseconds; 0 before the first.
-    rtt: u32,
-    /// RACK.fack: one past the highest data that has arrived.
+    latest: Option<Evidence>,
+    /// RACK.fack: one past the highest data that has arrived; now, and before the ACK at hand.
     fack: SeqNumber,
+    fack_before: SeqNumber,
     /// RACK.dsack_round: the round in which a D-SACK was counted, until SND.UNA reaches this.
     dsack_round: Option<SeqNumber>,
     /// RACK.reo_wnd_mult and RACK.reo_wnd_persist.
@@ -43,10 +73,9 @@ pub(super) struct Circumstances {
 impl Rack {
     pub(super) fn new(start: SeqNumber) -> Self {
         Self {
-            sent: Micros(0),
-            end: start,
-            rtt: 0,
+            latest: None,
             fack: start,
+            fack_before: start,
             dsack_round: None,
             multiplier: 1,
             persist: PERSIST,
@@ -56,6 +85,11 @@ impl Rack {
 
     pub(super) const fn reordering(&self) -> bool {
         self.reordering
+    }
+
+    /// An ACK is about to be taken in.
+    pub(super) const fn begin(&mut self) {
+        self.fack_before = self.fack;
     }
 
     /// Data has arrived. `again`: it was sent more than once; `genuine`: a timestamp shows that the last transmission is
@@ -70,7 +104,8 @@ impl Rack {
     ) {
         if record.end > self.fack {
             self.fack = record.end;
-        } else if record.end < self.fack && !again {
+        }
+        if record.end < self.fack_before && !again {
             // §6.2 step 3: a sequence below the highest arrives, and was sent once only.
             self.reordering = true;
         }
@@ -79,10 +114,20 @@ impl Rack {
         if again && (!genuine || rtt < min_rtt) {
             return;
         }
-        if self.rtt == 0 || sent_after(record.sent, record.end, self.sent, self.end) {
-            self.sent = record.sent;
-            self.end = record.end;
-            self.rtt = rtt.max(1);
+        let evidence = Evidence {
+            sent: record.sent,
+            span: record.span,
+            first_sent: record.first_sent(),
+            end: record.end,
+            again,
+            rtt,
+            rtt_of_first: now.since(record.first_sent()),
+        };
+        if self
+            .latest
+            .is_none_or(|latest| evidence.is_newer_than(&latest))
+        {
+            self.latest = Some(evidence);
         }
     }
 
@@ -119,15 +164,16 @@ impl Rack {
         now: Micros,
         at: Circumstances,
     ) -> (u32, Option<u32>) {
-        if self.rtt == 0 {
+        let Some(latest) = self.latest else {
             return (0, None);
-        }
-        let patience = self.rtt.saturating_add(self.window(at));
+        };
+        let window = self.window(at);
         let mut timeout = None;
         let lost = board.mark_lost(|record| {
-            if !sent_after(self.sent, self.end, record.sent, record.end) {
+            let Some(rtt) = latest.round_trip_if_after(record) else {
                 return false;
-            }
+            };
+            let patience = rtt.saturating_add(window);
             let waited = now.since(record.sent);
             if waited >= patience {
                 return true;
@@ -137,11 +183,6 @@ impl Rack {
         });
         (lost, timeout)
     }
-}
-
-/// RACK_sent_after.
-fn sent_after(a: Micros, a_end: SeqNumber, b: Micros, b_end: SeqNumber) -> bool {
-    a.is_after(b) || (a == b && a_end > b_end)
 }
 
 #[cfg(test)]
@@ -204,6 +245,7 @@ mod tests {
     fn reordering_and_every_dsack_widen_the_window() {
         let (mut board, mut rack) = third_arrived();
         let now = Micros(13_100);
+        rack.begin();
         board.sack(START + 1000, START + 2000, |r| {
             rack.update(&r, now, false, true, 10_000)
         });
@@ -222,10 +264,10 @@ mod tests {
     fn an_ack_sooner_than_any_round_trip_is_of_the_first_transmission() {
         let (mut board, mut rack) = third_arrived();
         board.sent_again(START, START + 1000, Micros(20_000));
-        let before = rack.sent;
+        let before = rack.latest.unwrap().sent;
         board.acknowledge(START + 1000, |r| {
             rack.update(&r, Micros(21_000), true, true, 10_000)
         });
-        assert_eq!(rack.sent, before);
+        assert_eq!(rack.latest.unwrap().sent, before);
     }
 }

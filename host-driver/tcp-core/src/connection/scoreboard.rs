@@ -1,17 +1,22 @@
 //! What is in flight: when it was sent, and what became of it (RFC 6675 §3, RFC 8985 §5).
 //!
 //! The bytes from SND.UNA to SND.NXT are a row of records without gaps. A record is not a segment: neighbours of the
-//! same fate that were sent at about the same time are one. So a window of any size fits in a fixed, small memory; when
-//! it is full, neighbours are joined at the price of a later send time (a loss is found later) or of a forgotten SACK
-//! (RFC 2018 §8: a sender may ignore them), never of correctness.
+//! same fate that were sent at about the same time are one. So a window of any size fits in a small memory: a connection
+//! has room for [`INLINE`] records in itself; while more holes are open than fit there, it has one block for [`CAPACITY`]
+//! from the heap. When that is full too, neighbours are joined at the price of a later send time (a loss is found later)
+//! or of a forgotten SACK (RFC 2018 §8: a sender may ignore them), never of correctness.
 
 use bitflags::bitflags;
+use smallvec::SmallVec;
 
 use crate::seq::SeqNumber;
 use crate::time::Micros;
 
+/// Records that need no memory but the connection's own.
+const INLINE: usize = 14;
+
 /// Records at most.
-const CAPACITY: usize = 20;
+const CAPACITY: usize = 192;
 
 bitflags! {
     /// What is known of a record.
@@ -36,6 +41,8 @@ pub(super) struct Record {
     pub(super) end: SeqNumber,
     /// When the last of it was last sent.
     pub(super) sent: Micros,
+    /// How long before that the first of it was, in units of 16 µs.
+    pub(super) span: u16,
     pub(super) mark: Mark,
 }
 
@@ -43,15 +50,29 @@ impl Record {
     pub(super) fn len(&self) -> u32 {
         self.end.0.wrapping_sub(self.start.0)
     }
+
+    /// When the first of it was last sent, at the earliest.
+    pub(super) fn first_sent(&self) -> Micros {
+        Micros(self.sent.0.wrapping_sub(u32::from(self.span) * SPAN_UNIT))
+    }
+}
+
+/// Microseconds in a unit of [`Record::span`].
+const SPAN_UNIT: u32 = 16;
+
+/// A record as it is kept: it starts where the one before ends.
+#[derive(Clone, Copy, Debug)]
+struct Stored {
+    end: SeqNumber,
+    sent: Micros,
+    span: u16,
+    mark: Mark,
 }
 
 /// The row.
 #[derive(Clone, Debug)]
 pub(super) struct Scoreboard {
-    end: [SeqNumber; CAPACITY],
-    sent: [Micros; CAPACITY],
-    mark: [Mark; CAPACITY],
-    len: u8,
+    row: SmallVec<[Stored; INLINE]>,
     /// Where the first record starts: SND.UNA.
     start: SeqNumber,
     /// Bytes marked SACKED, and LOST.
@@ -64,10 +85,7 @@ pub(super) struct Scoreboard {
 impl Scoreboard {
     pub(super) fn new(start: SeqNumber) -> Self {
         Self {
-            end: [SeqNumber(0); CAPACITY],
-            sent: [Micros(0); CAPACITY],
-            mark: [Mark::empty(); CAPACITY],
-            len: 0,
+            row: SmallVec::new(),
             start,
             sacked: 0,
             lost: 0,
@@ -86,23 +104,24 @@ impl Scoreboard {
     }
 
     fn count(&self) -> usize {
-        usize::from(self.len)
+        self.row.len()
     }
 
     fn start_of(&self, index: usize) -> SeqNumber {
         if index == 0 {
             self.start
         } else {
-            self.end[index - 1]
+            self.row[index - 1].end
         }
     }
 
     fn record(&self, index: usize) -> Record {
         Record {
             start: self.start_of(index),
-            end: self.end[index],
-            sent: self.sent[index],
-            mark: self.mark[index],
+            end: self.row[index].end,
+            sent: self.row[index].sent,
+            span: self.row[index].span,
+            mark: self.row[index].mark,
         }
     }
 
@@ -122,22 +141,23 @@ impl Scoreboard {
     /// New data up to `end` was sent at `now`. Joins the last record if that was begun at most `grain` microseconds ago.
     pub(super) fn push(&mut self, end: SeqNumber, now: Micros, grain: u32) {
         if let Some(last) = self.count().checked_sub(1)
-            && self.mark[last].is_empty()
-            && now.since(self.tail_since) <= grain
+            && self.row[last].mark.is_empty()
+            && now.since(self.tail_since) <= grain.min(u32::from(u16::MAX) * SPAN_UNIT)
         {
-            self.end[last] = end;
-            self.sent[last] = now;
+            self.row[last].end = end;
+            self.row[last].sent = now;
+            let units = now.since(self.tail_since).div_ceil(SPAN_UNIT);
+            self.row[last].span = u16::try_from(units).unwrap_or(u16::MAX);
             return;
         }
-        if self.count() == CAPACITY {
-            self.make_room();
-        }
-        let index = self.count();
-        self.end[index] = end;
-        self.sent[index] = now;
-        self.mark[index] = Mark::empty();
+        self.reserve(1);
+        self.row.push(Stored {
+            end,
+            sent: now,
+            span: 0,
+            mark: Mark::empty(),
+        });
         self.tail_since = now;
-        self.len += 1;
     }
 
     /// SND.UNA moved to `una`. `gone` is told of what was acknowledged, in order.
@@ -157,8 +177,15 @@ impl Scoreboard {
             whole += 1;
         }
         self.start = una;
-        if whole > 0 {
-            self.remove(0, whole);
+        if whole == self.count() {
+            // Gives a block from the heap back.
+            if self.row.spilled() {
+                self.row = SmallVec::new();
+            } else {
+                self.row.clear();
+            }
+        } else if whole > 0 {
+            self.row.drain(..whole);
         }
     }
 
@@ -184,7 +211,7 @@ impl Scoreboard {
         for index in 0..self.count() {
             let record = self.record(index);
             if !record.mark.intersects(Mark::SACKED | Mark::LOST) && is_lost(&record) {
-                self.mark[index] |= Mark::LOST;
+                self.row[index].mark |= Mark::LOST;
                 self.lost += record.len();
             }
         }
@@ -207,7 +234,7 @@ impl Scoreboard {
     /// What was lost was not: an original has arrived late.
     pub(super) fn forgive(&mut self) {
         for index in 0..self.count() {
-            self.mark[index] -= Mark::LOST;
+            self.row[index].mark -= Mark::LOST;
         }
         self.lost = 0;
     }
@@ -215,14 +242,16 @@ impl Scoreboard {
     /// Forgets what the peer was known to have: it has thrown it away (RFC 2018 §8).
     pub(super) fn renege(&mut self) {
         for index in 0..self.count() {
-            self.mark[index] -= Mark::SACKED;
+            self.row[index].mark -= Mark::SACKED;
         }
         self.sacked = 0;
     }
 
     /// Whether the peer has the first byte in flight and yet does not acknowledge it.
     pub(super) fn is_reneged(&self) -> bool {
-        self.len > 0 && self.mark[0].contains(Mark::SACKED)
+        self.row
+            .first()
+            .is_some_and(|first| first.mark.contains(Mark::SACKED))
     }
 
     /// The bytes from `left` to `right` were sent again at `now`.
@@ -230,6 +259,7 @@ impl Scoreboard {
         self.change(left, right, |record| {
             record.mark = (record.mark | Mark::AGAIN) - (Mark::LOST | Mark::BLURRED);
             record.sent = now;
+            record.span = 0;
         });
     }
 
@@ -239,8 +269,8 @@ impl Scoreboard {
             return;
         };
         let left = if left < self.start { self.start } else { left };
-        let right = if right > self.end[last] {
-            self.end[last]
+        let right = if right > self.row[last].end {
+            self.row[last].end
         } else {
             right
         };
@@ -248,9 +278,7 @@ impl Scoreboard {
             return;
         }
         // Two cuts want two more records.
-        while self.count() > CAPACITY - 2 {
-            self.make_room();
-        }
+        self.reserve(2);
         self.cut(left);
         self.cut(right);
         for index in 0..self.count() {
@@ -260,8 +288,9 @@ impl Scoreboard {
                 change(&mut record);
                 self.account(before, record.len(), false);
                 self.account(record.mark, record.len(), true);
-                self.mark[index] = record.mark;
-                self.sent[index] = record.sent;
+                self.row[index].mark = record.mark;
+                self.row[index].sent = record.sent;
+                self.row[index].span = record.span;
             }
         }
         self.join();
@@ -269,40 +298,40 @@ impl Scoreboard {
 
     /// Makes `at` a border between records.
     fn cut(&mut self, at: SeqNumber) {
-        let Some(index) = (0..self.count()).find(|&index| at < self.end[index]) else {
+        let Some(index) = (0..self.count()).find(|&index| at < self.row[index].end) else {
             return;
         };
         if at <= self.start_of(index) {
             return;
         }
-        let count = self.count();
-        self.end.copy_within(index..count, index + 1);
-        self.sent.copy_within(index..count, index + 1);
-        self.mark.copy_within(index..count, index + 1);
-        self.end[index] = at;
-        self.len += 1;
+        let first = Stored {
+            end: at,
+            ..self.row[index]
+        };
+        self.row.insert(index, first);
     }
 
     /// Joins neighbours between which nothing is to be told apart: what the peer has, what is lost, and what was sent
     /// at the same time.
     fn join(&mut self) {
-        let mut kept = 0;
-        for index in 1..self.count() {
-            let (a, b) = (self.mark[kept], self.mark[index]);
-            let settled = a.intersects(Mark::SACKED | Mark::LOST);
-            if a == b && (settled || self.sent[kept] == self.sent[index]) {
-                self.end[kept] = self.end[index];
-                continue;
+        self.row.dedup_by(|next, kept| {
+            let settled = kept.mark.intersects(Mark::SACKED | Mark::LOST);
+            let alike = next.mark == kept.mark
+                && (settled || (next.sent, next.span) == (kept.sent, kept.span));
+            if alike {
+                kept.end = next.end;
             }
-            kept += 1;
-            self.end[kept] = self.end[index];
-            self.sent[kept] = self.sent[index];
-            self.mark[kept] = self.mark[index];
+            alike
+        });
+    }
+
+    /// Makes room for so many more records: in the connection, then on the heap, then by joining some.
+    fn reserve(&mut self, more: usize) {
+        if self.count() + more > INLINE && !self.row.spilled() {
+            self.row.grow(CAPACITY);
         }
-        // At most CAPACITY.
-        #[expect(clippy::cast_possible_truncation)]
-        if self.len > 0 {
-            self.len = kept as u8 + 1;
+        while self.count() + more > CAPACITY {
+            self.make_room();
         }
     }
 
@@ -310,17 +339,17 @@ impl Scoreboard {
     /// the last SACK with something unknown around it is forgotten.
     fn make_room(&mut self) {
         let alike = |index: &usize| {
-            self.mark[*index] - Mark::BLURRED == self.mark[*index - 1] - Mark::BLURRED
+            self.row[*index].mark - Mark::BLURRED == self.row[*index - 1].mark - Mark::BLURRED
         };
         let gap = |index: &usize| {
-            let (a, b) = (self.sent[*index], self.sent[*index - 1]);
+            let (a, b) = (self.row[*index].sent, self.row[*index - 1].sent);
             a.since(b).max(b.since(a))
         };
         let pair = (1..self.count()).filter(alike).min_by_key(gap);
         let pair = pair.or_else(|| {
             (1..self.count())
                 .rev()
-                .find(|&index| !self.mark[index - 1].contains(Mark::LOST))
+                .find(|&index| !self.row[index - 1].mark.contains(Mark::LOST))
         });
         let index = pair.unwrap_or(1);
         let (a, b) = (self.record(index - 1), self.record(index));
@@ -330,27 +359,18 @@ impl Scoreboard {
         let both = a.mark & b.mark;
         let either = (a.mark | b.mark) & (Mark::AGAIN | Mark::BLURRED);
         let unlike = a.mark != b.mark || a.sent != b.sent;
-        self.mark[index - 1] = both | either;
-        self.mark[index - 1].set(Mark::BLURRED, unlike || either.contains(Mark::BLURRED));
-        self.sent[index - 1] = if b.sent.is_after(a.sent) {
+        self.row[index - 1].mark = both | either;
+        self.row[index - 1]
+            .mark
+            .set(Mark::BLURRED, unlike || either.contains(Mark::BLURRED));
+        self.row[index - 1].sent = if b.sent.is_after(a.sent) {
             b.sent
         } else {
             a.sent
         };
-        self.end[index - 1] = b.end;
-        self.account(self.mark[index - 1], a.len() + b.len(), true);
-        self.remove(index, index + 1);
-    }
-
-    fn remove(&mut self, from: usize, to: usize) {
-        let count = self.count();
-        self.end.copy_within(to..count, from);
-        self.sent.copy_within(to..count, from);
-        self.mark.copy_within(to..count, from);
-        // At most CAPACITY.
-        #[expect(clippy::cast_possible_truncation)]
-        let removed = (to - from) as u8;
-        self.len -= removed;
+        self.row[index - 1].end = b.end;
+        self.account(self.row[index - 1].mark, a.len() + b.len(), true);
+        self.row.remove(index);
     }
 
     fn account(&mut self, mark: Mark, len: u32, add: bool) {

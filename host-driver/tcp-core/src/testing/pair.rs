@@ -89,13 +89,14 @@ impl Pair {
                 self.trace.pop_front();
             }
             self.trace.push_back(format!(
-                "{:>12.6} {direction} {:?} seq {} ack {} win {} len {}",
+                "{:>12.6} {direction} {:?} seq {} ack {} win {} len {} {:?}",
                 self.now.as_secs_f64(),
                 segment.flags,
                 segment.seq,
                 segment.ack,
                 segment.window,
                 segment.payload_len,
+                segment.options.sack,
             ));
         }
     }

@@ -1,0 +1,3 @@
+//! Networks of all kinds, in virtual time.
+
+mod throughput;
