@@ -12,6 +12,9 @@ use crate::shared::Shared;
 use crate::table::Entry;
 use crate::tuple::Tuple;
 
+/// Congestion experienced (RFC 3168 §5).
+const CE: u8 = 0b11;
+
 /// Connections that a batch of frames has changed, each with its transient reference X. They are driven once,
 /// at the end of the batch.
 pub(crate) type Touched<'s> = Vec<(Transient<'s, Pcb>, Events)>;
@@ -73,7 +76,8 @@ impl Shared {
             return Err(Discard::Source);
         }
         match Segment::parse_whole(ip.payload) {
-            Ok((segment, header_len)) => {
+            Ok((mut segment, header_len)) => {
+                segment.ce = ip.traffic_class & CE == CE;
                 count(&self.counters.segments_in);
                 let tuple = Tuple::new(
                     (ip.destination, segment.ports.destination),

@@ -18,6 +18,9 @@ use crate::table::{Entry, TimeWaitEntry};
 use crate::timers::Due;
 use crate::tuple::Tuple;
 
+/// ECN-capable transport, ECT(0) (RFC 3168 §5).
+const ECT0: u8 = 0b10;
+
 /// What is left to do when the Pcb's lock is free again.
 #[must_use]
 #[derive(Debug, Default)]
@@ -138,9 +141,12 @@ impl Shared {
     }
 
     fn post(&self, tx: &mut TxGuard<'_>, live: &mut Live, transmit: &Transmit) {
-        let Some(path) = live.route.path else {
+        let Some(mut path) = live.route.path else {
             return;
         };
+        if transmit.ect {
+            path.traffic_class |= ECT0;
+        }
         let mut header = [0; MAX_HEADER_LEN];
         let len = transmit
             .emit(ports(&live.tuple), &mut header)

@@ -4,6 +4,18 @@ use core::time::Duration;
 
 use crate::congestion::Algorithm;
 
+/// Explicit congestion notification (RFC 3168), like Linux's `tcp_ecn`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ecn {
+    /// Neither asked for nor agreed to.
+    Off,
+    /// Agreed to if the peer asks.
+    #[default]
+    Accept,
+    /// Asked for.
+    Request,
+}
+
 /// Settings of a connection. Copied into it; a change afterwards has no effect on it.
 ///
 /// Where an RFC leaves a choice, the defaults are Linux's.
@@ -52,6 +64,11 @@ pub struct Config {
     pub fin_wait_2: Duration,
     /// Congestion control.
     pub congestion: Algorithm,
+    /// Explicit congestion notification. DCTCP asks for it in any case.
+    pub ecn: Ecn,
+    /// Spread what is sent over the round trip: segments leave no sooner than the window divided by the round-trip time
+    /// allows. Off, as Linux without the fq scheduler.
+    pub pacing: bool,
 }
 
 impl Config {
@@ -74,6 +91,14 @@ impl Config {
             mss: mtu.saturating_sub(60).max(1),
             default_peer_mss: 1220,
             ..Self::default()
+        }
+    }
+
+    /// Explicit congestion notification, as the congestion control wants it.
+    pub(crate) fn effective_ecn(&self) -> Ecn {
+        match self.congestion {
+            Algorithm::Dctcp => Ecn::Request,
+            _ => self.ecn,
         }
     }
 
@@ -126,6 +151,8 @@ impl Default for Config {
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
             congestion: Algorithm::Cubic,
+            ecn: Ecn::Accept,
+            pacing: false,
         }
     }
 }

@@ -31,6 +31,10 @@ pub struct Counters {
     pub undone: u64,
     /// D-SACKs received (RFC 2883).
     pub dsacks: u64,
+    /// Segments received with a congestion mark (RFC 3168).
+    pub marked: u64,
+    /// Reductions of the window because of echoed marks.
+    pub echoes: u64,
     /// Challenge ACKs sent (RFC 5961).
     pub challenge_acks: u64,
 }

@@ -70,7 +70,9 @@ impl HalfOpen {
         if segment.flags & control != Flags::SYN {
             return None;
         }
-        let negotiated = Negotiated::new(&config.into(), &segment.options);
+        let offer = config.into();
+        let negotiated =
+            Negotiated::new(&offer, &segment.options).with_ecn_of_syn(&offer, segment.flags);
         let option = segment.options.timestamps.filter(|_| negotiated.timestamps);
         let entry = Self {
             irs: segment.seq,
@@ -172,7 +174,11 @@ impl HalfOpen {
             ..Transmit::bare(
                 self.initial.iss,
                 self.irs + 1,
-                Flags::SYN | Flags::ACK,
+                if self.negotiated.ecn {
+                    Flags::SYN | Flags::ACK | Flags::ECE
+                } else {
+                    Flags::SYN | Flags::ACK
+                },
                 config.initial_window_field(),
             )
         }

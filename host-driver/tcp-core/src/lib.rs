@@ -79,7 +79,7 @@ mod time_wait;
 mod timestamps;
 mod transmit;
 
-pub use config::Config;
+pub use config::{Config, Ecn};
 pub use connection::{Connection, Info, Placement, Received, State};
 pub use counters::Counters;
 pub use event::{ConnectionError, Events, WriteClosed};

@@ -1,7 +1,8 @@
 //! What two ends agree on by the options of their SYNs.
 
-use crate::config::Config;
+use crate::config::{Config, Ecn};
 use crate::options::{Options, TIMESTAMPS_PADDED_LEN};
+use crate::segment::Flags;
 
 /// What we say in our SYN, as far as it matters for what is agreed on.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,7 @@ pub(crate) struct Offer {
     pub(crate) window_shift: u8,
     pub(crate) timestamps: bool,
     pub(crate) sack: bool,
+    pub(crate) ecn: Ecn,
 }
 
 impl From<&Config> for Offer {
@@ -24,6 +26,7 @@ impl From<&Config> for Offer {
             window_shift: config.window_shift(),
             timestamps: config.timestamps,
             sack: config.sack,
+            ecn: config.effective_ecn(),
         }
     }
 }
@@ -43,6 +46,8 @@ pub(crate) struct Negotiated {
     pub(crate) timestamps: bool,
     /// Both ends take SACK.
     pub(crate) sack: bool,
+    /// Both ends know ECN (RFC 3168 §6.1.1).
+    pub(crate) ecn: bool,
 }
 
 impl Negotiated {
@@ -67,7 +72,20 @@ impl Negotiated {
             timestamps: offer.timestamps && peer.timestamps.is_some(),
             // RFC 2018 §2: only towards one that has sent SACK-permitted.
             sack: offer.sack && peer.sack_permitted,
+            ecn: false,
         }
+    }
+
+    /// RFC 3168 §6.1.1: an answer to a SYN with these flags may agree to ECN.
+    pub(crate) fn with_ecn_of_syn(mut self, offer: &Offer, flags: Flags) -> Self {
+        self.ecn = offer.ecn != Ecn::Off && flags.contains(Flags::ECE | Flags::CWR);
+        self
+    }
+
+    /// RFC 3168 §6.1.1: a SYN-ACK with ECE alone agrees to the ECN that we asked for.
+    pub(crate) fn with_ecn_of_syn_ack(mut self, offer: &Offer, flags: Flags) -> Self {
+        self.ecn = offer.ecn == Ecn::Request && flags & (Flags::ECE | Flags::CWR) == Flags::ECE;
+        self
     }
 
     /// Eff.snd.MSS: what a data segment may carry (RFC 9293 §3.7.1: less the options in it).

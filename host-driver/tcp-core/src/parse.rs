@@ -72,6 +72,7 @@ impl Segment {
             options: Options::parse(tcp.options())?,
             payload_len,
             segments: 1,
+            ce: false,
         };
         Ok((segment, tcp.slice().len()))
     }

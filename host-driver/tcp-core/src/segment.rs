@@ -77,6 +77,9 @@ pub struct Segment {
     pub payload_len: u32,
     /// Of how many wire segments the NIC made this one; 1 without coalescing.
     pub segments: u16,
+    /// The IP header has Congestion Experienced (RFC 3168 §5). [`Segment::parse`] does not see it: it is the caller's to
+    /// set.
+    pub ce: bool,
 }
 
 impl Segment {

@@ -33,6 +33,8 @@ pub struct Transmit {
     pub payload: Range<u64>,
     /// Largest payload of one wire segment; at least 1.
     pub mss: u16,
+    /// The IP header is to say ECN-capable, ECT(0) (RFC 3168 §5).
+    pub ect: bool,
 }
 
 /// A header that does not fit.
@@ -58,6 +60,7 @@ impl Transmit {
             options: Options::default(),
             payload: 0..0,
             mss: 1,
+            ect: false,
         }
     }
 
@@ -142,6 +145,7 @@ impl Transmit {
             options: self.options,
             payload_len: u32::try_from(self.payload_len()).unwrap_or(u32::MAX),
             segments: u16::try_from(self.segment_count()).unwrap_or(u16::MAX),
+            ce: false,
         }
     }
 }

@@ -48,6 +48,7 @@ proptest! {
             },
             payload: 10..110,
             mss: 1000,
+            ect: false,
         };
         let ports = Ports { source: ports.0, destination: ports.1 };
         let mut bytes = [0; MAX_HEADER_LEN];
@@ -186,6 +187,7 @@ impl Subject {
             },
             payload_len: 0,
             segments: 1,
+            ce: false,
         };
         let tcp = if active {
             let mut tcp = Connection::connect(config, initial);
@@ -308,6 +310,7 @@ impl Subject {
                     },
                     payload_len: len,
                     segments,
+                    ce: len % 3 == 0,
                 };
                 let received = self.tcp.on_segment(self.now, &segment);
                 self.received(received, len);
@@ -393,6 +396,7 @@ fn segment(seq: SeqNumber, ack: SeqNumber) -> impl Strategy<Value = Segment> {
                 },
                 payload_len,
                 segments: 1,
+                ce: false,
             },
         )
 }

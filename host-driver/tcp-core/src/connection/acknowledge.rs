@@ -96,6 +96,9 @@ impl Connection {
             self.count_duplicates(&mut news);
         }
         let found = self.board.lost() > lost_before;
+        if self.negotiated.ecn {
+            self.take_echo(now, segment, news.acked);
+        }
         match recovering {
             Phase::Open => {
                 if self.board.lost() > 0 {

@@ -38,6 +38,10 @@ pub struct Info {
     pub reordering: bool,
     /// Both ends take SACK.
     pub sack: bool,
+    /// Both ends know ECN.
+    pub ecn: bool,
+    /// Bytes a second at which data leaves, if it is paced.
+    pub pacing_rate: Option<u64>,
     /// Payload of a full segment that we send.
     pub mss: u16,
     /// Both ends send timestamps.
@@ -71,6 +75,8 @@ impl Connection {
                 .map(|_| Duration::from_micros(u64::from(self.rtt.min_micros()))),
             reordering: self.rack.reordering(),
             sack: self.negotiated.sack,
+            ecn: self.negotiated.ecn,
+            pacing_rate: self.pacing_rate(),
             mss: self.mss(),
             timestamps: self.timestamps.is_some(),
             window_shifts: (self.negotiated.send_shift, self.negotiated.receive_shift),

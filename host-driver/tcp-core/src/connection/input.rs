@@ -25,22 +25,29 @@ impl Connection {
     }
 
     fn on_segment_synchronized(&mut self, now: Duration, segment: &Segment) -> Received {
-        let mut segment = *segment;
-        let Some(mut seq) = self.rcv.position(segment.seq) else {
-            return self.unacceptable(now, &segment);
+        let Some(seq) = self.rcv.position(segment.seq) else {
+            return self.unacceptable(now, segment);
         };
-        if self.is_crossing_syn_ack(&segment, seq) {
-            segment.flags -= Flags::SYN;
-            segment.seq += 1;
-            seq = 1;
+        if self.is_crossing_syn_ack(segment, seq) {
+            let segment = Segment {
+                flags: segment.flags - Flags::SYN,
+                seq: segment.seq + 1,
+                ..*segment
+            };
+            return self.on_segment_at(now, &segment, 1);
         }
+        self.on_segment_at(now, segment, seq)
+    }
+
+    /// A segment at position `seq`, in a synchronised state.
+    fn on_segment_at(&mut self, now: Duration, segment: &Segment, seq: u64) -> Received {
         // RFC 7323 §5.3, R1: PAWS comes before the sequence check, and does not hold for RST.
         if let Some(state) = self.timestamps
             && !segment.has(Flags::RST)
         {
             match segment.options.timestamps {
                 Some(option) if state.is_old(now, option.value) => {
-                    return self.unacceptable(now, &segment);
+                    return self.unacceptable(now, segment);
                 }
                 Some(_) => {}
                 // §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently
@@ -52,8 +59,8 @@ impl Connection {
             }
         }
         // First: check the sequence number.
-        if !self.is_acceptable(&segment, seq) {
-            return self.unacceptable(now, &segment);
+        if !self.is_acceptable(segment, seq) {
+            return self.unacceptable(now, segment);
         }
         // Second: check the RST bit.
         if segment.has(Flags::RST) {
@@ -69,8 +76,8 @@ impl Connection {
         if !segment.has(Flags::ACK) {
             return Received::default();
         }
-        let Some(ack) = self.acceptable_ack(&segment) else {
-            return self.unacceptable_ack(now, &segment);
+        let Some(ack) = self.acceptable_ack(segment) else {
+            return self.unacceptable_ack(now, segment);
         };
         if let (Some(state), Some(option)) = (&mut self.timestamps, segment.options.timestamps)
             && seq <= self.rcv.acked
@@ -83,10 +90,11 @@ impl Connection {
             self.snd.wl1 = seq;
             events |= self.enter_established();
         }
-        events |= self.acknowledge(now, &segment, seq, ack);
+        events |= self.acknowledge(now, segment, seq, ack);
         events |= self.after_acknowledgement(now);
+        self.take_mark(segment);
         // Sixth (the urgent pointer): not yet. Seventh and eighth: text and FIN.
-        let mut received = self.take_text(now, &segment, seq);
+        let mut received = self.take_text(now, segment, seq);
         received.events |= events;
         received
     }

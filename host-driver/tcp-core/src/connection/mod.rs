@@ -2,10 +2,12 @@
 
 mod ack_policy;
 mod acknowledge;
+mod ecn;
 mod handshake;
 mod info;
 mod input;
 mod output;
+mod pacing;
 mod probe;
 mod program;
 mod rack;
@@ -39,9 +41,11 @@ use crate::options::Options;
 use crate::rtt::RttEstimator;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
+use crate::time::Deadline;
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
+use ecn::EcnState;
 use probe::TailProbe;
 use rack::Rack;
 use receive::ReceiveSpace;
@@ -75,6 +79,9 @@ pub struct Connection {
     tail_probe_due: bool,
     /// Something was sent or acknowledged since the timer for the next probe was armed.
     tail_moved: bool,
+    ecn: EcnState,
+    /// Data does not leave before.
+    departure: Deadline,
     ack: AckPolicy,
     timers: Timers,
     throttle: Throttle,
@@ -107,6 +114,8 @@ impl Connection {
             tail_probe: None,
             tail_probe_due: false,
             tail_moved: false,
+            ecn: EcnState::default(),
+            departure: Deadline::NONE,
             ack: AckPolicy::new(config.quick_acks, config.mss.max(1)),
             timers: Timers::default(),
             throttle: Throttle::default(),
@@ -179,6 +188,7 @@ impl Connection {
         self.timers = Timers::default();
         self.ack.clear();
         self.probe = false;
+        self.departure = Deadline::NONE;
     }
 
     /// TIME-WAIT: "start the time-wait timer, turn off the other timers" (RFC 9293 §3.10.7.4).

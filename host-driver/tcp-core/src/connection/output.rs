@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Connection, State};
+use crate::config::Ecn;
 use crate::congestion::CongestionControl as _;
 use crate::options::Options;
 use crate::options::Timestamps;
@@ -23,8 +24,12 @@ impl Connection {
             State::TimeWait => None,
             _ => self
                 .poll_tail_probe(now)
-                .or_else(|| self.poll_retransmit(now))
-                .or_else(|| self.poll_data(now))
+                .or_else(|| {
+                    if self.is_paced_out(now) {
+                        return None;
+                    }
+                    self.poll_retransmit(now).or_else(|| self.poll_data(now))
+                })
                 .or_else(|| self.poll_probe(now)),
         };
         let transmit = transmit.or_else(|| self.poll_ack(now));
@@ -80,7 +85,13 @@ impl Connection {
         );
         if answer {
             transmit.flags |= Flags::ACK;
+            if self.negotiated.ecn {
+                transmit.flags |= Flags::ECE;
+            }
             self.ack.on_sent(false);
+        } else if offer.ecn == Ecn::Request && self.timers.retries == 0 {
+            // RFC 3168 §6.1.1; §6.1.1.1: no more after a time-out, for some throw such a SYN away.
+            transmit.flags |= Flags::ECE | Flags::CWR;
         }
         transmit.options = Options {
             mss: Some(offer.mss),
@@ -133,7 +144,12 @@ impl Connection {
         if self.snd.timed.is_none() && !self.recovery.is_active() {
             self.snd.time_from((start + mss).min(self.snd.max), now);
         }
-        self.segment(now, start, end, fin)
+        self.pace(now, end - start);
+        let mut transmit = self.segment(now, start, end, fin);
+        let (flags, ect) = self.ecn_of_new_data(end - start);
+        transmit.flags |= flags;
+        transmit.ect = ect;
+        transmit
     }
 
     /// How many bytes from SND.NXT on may go out now. `Some(0)`: a FIN alone may.
@@ -146,11 +162,13 @@ impl Connection {
         let window = (snd.una + snd.wnd).saturating_sub(snd.max);
         let congestion = window_limit.saturating_sub(pipe);
         let whole = |len: u64| len - len % mss;
-        let largest = u64::from(self.settings.max_transmit);
-        let batch = if queued <= largest {
+        // CWR belongs on one segment (RFC 3168 §6.1.2), and a super-segment repeats its flags.
+        let batch = if self.ecn.reduced {
+            queued.min(mss)
+        } else if queued <= u64::from(self.settings.max_transmit) && !self.settings.pacing {
             queued
         } else {
-            whole(largest).max(mss)
+            queued.min(self.largest_batch())
         };
         let allowed = window.min(congestion).min(batch);
         if queued > allowed {
@@ -241,6 +259,9 @@ impl Connection {
             self.ack.on_sent(end > start);
         }
         let mut flags = Flags::ACK;
+        if self.ecn.echo {
+            flags |= Flags::ECE;
+        }
         if fin {
             flags |= Flags::FIN;
         }
@@ -261,6 +282,7 @@ impl Connection {
                 0..0
             },
             mss: self.mss(),
+            ect: false,
         }
     }
 

@@ -32,9 +32,9 @@ impl Evidence {
         if self.sent == record.sent && self.span == record.span && self.again == again {
             return (self.end > record.end).then_some(self.rtt);
         }
-        self.first_sent
-            .is_after(record.sent)
-            .then_some(self.rtt_of_first)
+        let after = self.first_sent.is_after(record.sent)
+            || (self.first_sent == record.sent && self.end > record.end);
+        after.then_some(self.rtt_of_first)
     }
 
     fn is_newer_than(&self, other: &Self) -> bool {

@@ -49,8 +49,7 @@ impl Connection {
         };
         let quota = self.congestion_window().saturating_sub(self.pipe());
         let allowed = quota - quota % mss;
-        let largest = u64::from(self.settings.max_transmit);
-        let batch = (largest - largest % mss).max(mss);
+        let batch = self.largest_batch();
         let len = u64::from(record.len()).min(allowed).min(batch).min(room);
         if len == 0 {
             return None;
@@ -68,6 +67,7 @@ impl Connection {
         let (left, right) = (self.snd.seq(start), self.snd.seq(end));
         self.board.sent_again(left, right, at);
         self.recovery.on_sent(end - start);
+        self.pace(now, end - start);
         if start == self.snd.una && self.recovery.head_resent.is_none() {
             self.recovery.head_resent = Some((left, at));
         }

@@ -13,6 +13,7 @@ pub(super) struct Settings {
     /// The window field of our SYN.
     pub(super) syn_window: u16,
     pub(super) nagle: bool,
+    pub(super) pacing: bool,
     pub(super) quick_acks: u8,
     pub(super) initial_window: u8,
     pub(super) syn_retries: u8,
@@ -30,6 +31,7 @@ impl Settings {
             offer: config.into(),
             syn_window: config.initial_window_field(),
             nagle: config.nagle,
+            pacing: config.pacing,
             quick_acks: config.quick_acks,
             initial_window: config.initial_window,
             syn_retries: config.syn_retries,

@@ -66,7 +66,13 @@ impl Connection {
 
     /// Settles what the options of both SYNs settle.
     fn negotiate(&mut self, now: Duration, segment: &Segment) {
-        self.negotiated = Negotiated::new(&self.settings.offer, &segment.options);
+        let offer = self.settings.offer;
+        let negotiated = Negotiated::new(&offer, &segment.options);
+        self.negotiated = if segment.has(Flags::ACK) {
+            negotiated.with_ecn_of_syn_ack(&offer, segment.flags)
+        } else {
+            negotiated.with_ecn_of_syn(&offer, segment.flags)
+        };
         if let (true, Some(option)) = (self.negotiated.timestamps, segment.options.timestamps) {
             let state = TimestampState::new(now, self.timestamp_offset, option.value);
             self.timestamps = Some(state);

@@ -117,6 +117,7 @@ impl Connection {
             .min(timers.early_at)
             .min(timers.end)
             .min(self.ack.deadline)
+            .min(self.departure)
             .at()
     }
 

@@ -1,5 +1,6 @@
 //! What a coalescing NIC makes of packets that arrive together.
 
+use super::link::Packet;
 use crate::{Flags, Segment};
 
 /// Payload of a coalesced segment at most.
@@ -8,13 +9,14 @@ const LIMIT: usize = 65_536;
 /// Joins runs of data segments that follow each other and differ in nothing but their numbers and
 /// PSH. Packets that do not parse are left out.
 #[must_use]
-pub fn coalesce(packets: &[Vec<u8>]) -> Vec<(Segment, Vec<u8>)> {
+pub fn coalesce(packets: &[Packet]) -> Vec<(Segment, Vec<u8>)> {
     let mut joined: Vec<(Segment, Vec<u8>)> = Vec::new();
     for packet in packets {
-        let Ok((segment, header_len)) = Segment::parse_whole(packet) else {
+        let Ok((mut segment, header_len)) = Segment::parse_whole(&packet.bytes) else {
             continue;
         };
-        let payload = &packet[header_len..];
+        segment.ce = packet.ce;
+        let payload = &packet.bytes[header_len..];
         match joined.last_mut() {
             Some((last, data))
                 if follows(last, &segment) && data.len() + payload.len() <= LIMIT =>
@@ -37,5 +39,6 @@ fn follows(last: &Segment, next: &Segment) -> bool {
         && last.payload_len > 0
         && next.payload_len > 0
         && next.seq == last.seq + last.payload_len
+        && next.ce == last.ce
         && (next.ack, next.window, next.options) == (last.ack, last.window, last.options)
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::link::Packet;
 use super::ring::Ring;
 use crate::{
     Config, Connection, ConnectionError, Events, HalfOpen, HalfOpenExpiry, HalfOpenOutcome,
@@ -176,7 +177,7 @@ impl Host {
     }
 
     /// Time has come to `now`. Returns packets to send.
-    pub fn on_timeout(&mut self, now: Duration) -> Vec<Vec<u8>> {
+    pub fn on_timeout(&mut self, now: Duration) -> Vec<Packet> {
         match &mut self.endpoint {
             Endpoint::Listening => {}
             Endpoint::HalfOpen(half_open) => match half_open.on_timeout(now, &self.config) {
@@ -196,7 +197,7 @@ impl Host {
     ///
     /// # Panics
     /// If the connection wants the payload outside its receive buffer.
-    pub fn on_segment(&mut self, now: Duration, segment: &Segment, payload: &[u8]) -> Vec<Vec<u8>> {
+    pub fn on_segment(&mut self, now: Duration, segment: &Segment, payload: &[u8]) -> Vec<Packet> {
         let reply = match &mut self.endpoint {
             Endpoint::Listening => match HalfOpen::new(now, &self.config, self.initial, segment) {
                 Some((half_open, syn_ack)) => {
@@ -249,7 +250,7 @@ impl Host {
     }
 
     /// Everything that is to be sent now, as packets.
-    pub fn poll(&mut self, now: Duration) -> Vec<Vec<u8>> {
+    pub fn poll(&mut self, now: Duration) -> Vec<Packet> {
         let mut packets = Vec::new();
         let Endpoint::Open(connection) = &mut self.endpoint else {
             return packets;
@@ -266,7 +267,7 @@ impl Host {
         packets
     }
 
-    fn packets(&self, transmit: &Transmit) -> Vec<Vec<u8>> {
+    fn packets(&self, transmit: &Transmit) -> Vec<Packet> {
         transmit
             .split()
             .map(|segment| {
@@ -275,8 +276,13 @@ impl Host {
                     .emit(self.ports, &mut packet)
                     .expect("the longest header fits");
                 packet.truncate(len);
+                let ect = segment.ect;
                 self.send.get(segment.payload, &mut packet);
-                packet
+                Packet {
+                    bytes: packet,
+                    ect,
+                    ce: false,
+                }
             })
             .collect()
     }

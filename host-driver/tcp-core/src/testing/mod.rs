@@ -11,7 +11,7 @@ mod ring;
 
 pub use coalesce::coalesce;
 pub use host::{Host, Reader};
-pub use link::{Faults, Link};
+pub use link::{Faults, Link, Packet};
 pub use pair::{Outcome, Pair, Stuck};
 pub use ring::Ring;
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::coalesce::coalesce;
 use super::host::Host;
-use super::link::{Faults, Link};
+use super::link::{Faults, Link, Packet};
 use crate::{Config, Initial, Ports, Segment, SeqNumber};
 
 /// Packets that a failure shows.
@@ -101,16 +101,16 @@ impl Pair {
         }
     }
 
-    fn send_a(&mut self, packets: Vec<Vec<u8>>) {
+    fn send_a(&mut self, packets: Vec<Packet>) {
         for packet in packets {
-            self.note("a > b", &packet);
+            self.note("a > b", &packet.bytes);
             self.ab.send(self.now, packet);
         }
     }
 
-    fn send_b(&mut self, packets: Vec<Vec<u8>>) {
+    fn send_b(&mut self, packets: Vec<Packet>) {
         for packet in packets {
-            self.note("b > a", &packet);
+            self.note("b > a", &packet.bytes);
             self.ba.send(self.now, packet);
         }
     }
@@ -133,9 +133,10 @@ impl Pair {
         packets
             .iter()
             .map(|packet| {
-                let (segment, header_len) =
-                    Segment::parse_whole(packet).expect("a well-formed packet");
-                (segment, packet[header_len..].to_vec())
+                let (mut segment, header_len) =
+                    Segment::parse_whole(&packet.bytes).expect("a well-formed packet");
+                segment.ce = packet.ce;
+                (segment, packet.bytes[header_len..].to_vec())
             })
             .collect()
     }

@@ -6,6 +6,7 @@
 mod acks;
 mod close;
 mod congestion;
+mod ecn;
 mod handshake;
 mod passive;
 mod reset;

@@ -75,6 +75,7 @@ pub(crate) fn segment(line: &str) -> Segment {
         options: Options::default(),
         payload_len: len,
         segments: 1,
+        ce: false,
     };
     while let Some(word) = words.next() {
         let value = number(words.next().expect("a value"));

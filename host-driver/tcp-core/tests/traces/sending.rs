@@ -126,13 +126,19 @@ fn the_payload_is_told_in_stream_offsets() {
 }
 
 #[test]
-fn a_small_opening_of_the_window_waits_for_a_larger_one() {
-    let mut tcp = Script::established(&plain());
+fn a_small_opening_of_a_large_window_waits_for_a_larger_one() {
+    let config = Config {
+        initial_window: 40,
+        ..plain()
+    };
+    let mut tcp = Script::established(&config);
     tcp.write(100_000);
-    tcp.expect(&[". 1:10001(10000) ack 1"]);
-    // Slow start: the window is 11 segments, of which 2 are free: less than a third.
-    tcp.recv(". 1:1(0) ack 1001");
-    tcp.expect(&[]);
-    tcp.recv(". 1:1(0) ack 2001");
-    tcp.expect(&[". 10001:14001(4000) ack 1"]);
+    tcp.expect(&[". 1:40001(40000) ack 1"]);
+    // Slow start: the window is 41 segments, of which 2 are free: less than a third.
+    for ack in (1001..=7001).step_by(1000) {
+        tcp.recv(&format!(". 1:1(0) ack {ack}"));
+        tcp.expect(&[]);
+    }
+    tcp.recv(". 1:1(0) ack 8001");
+    tcp.expect(&[". 40001:56001(16000) ack 1"]);
 }

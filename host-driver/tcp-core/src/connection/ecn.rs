@@ -1,0 +1,77 @@
+//! Explicit congestion notification (RFC 3168 §6.1; RFC 8257 §3.2 for DCTCP's echo).
+
+use core::time::Duration;
+
+use super::{Connection, Phase};
+use crate::congestion::{Algorithm, CongestionControl as _, MarkSample};
+use crate::segment::{Flags, Segment};
+
+/// State of a connection that uses ECN.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EcnState {
+    /// What we send has ECE.
+    pub(super) echo: bool,
+    /// The next new data has CWR.
+    pub(super) reduced: bool,
+    /// Marks are answered again once this position is acknowledged.
+    recover: u64,
+}
+
+impl Connection {
+    /// A segment has arrived: its mark is for us to echo.
+    pub(super) fn take_mark(&mut self, segment: &Segment) {
+        if !self.negotiated.ecn || segment.payload_len == 0 {
+            return;
+        }
+        if self.settings.congestion == Algorithm::Dctcp {
+            // RFC 8257 §3.2: the echo is of each segment, and a change is told at once.
+            if self.ecn.echo != segment.ce {
+                self.ecn.echo = segment.ce;
+                self.ack.now = true;
+            }
+            return;
+        }
+        // RFC 3168 §6.1.3: the echo goes on until the sender says that it has reduced its window.
+        if segment.has(Flags::CWR) {
+            self.ecn.echo = false;
+        }
+        if segment.ce {
+            self.ecn.echo = true;
+            self.counters.marked += 1;
+        }
+    }
+
+    /// An acknowledgement of `acked` bytes has arrived; it may have ECE.
+    pub(super) fn take_echo(&mut self, now: Duration, segment: &Segment, acked: u64) {
+        let marked = segment.has(Flags::ECE) && !segment.has(Flags::SYN);
+        self.control.on_marks(&MarkSample {
+            acked,
+            marked,
+            una: self.snd.seq(self.snd.una),
+            max: self.snd.seq(self.snd.max),
+        });
+        // RFC 3168 §6.1.2: "the TCP … SHOULD NOT … react to congestion more than once every window of data", and losses
+        // are reacted to already.
+        if !marked || self.snd.una <= self.ecn.recover || self.recovery.phase != Phase::Open {
+            return;
+        }
+        self.ecn.recover = self.snd.max;
+        self.ecn.reduced = true;
+        self.counters.echoes += 1;
+        let (flight, mss) = (self.snd.in_flight(), self.mss());
+        self.control.on_mark(now, flight, mss);
+    }
+
+    /// Whether new data may be marked on its way, and whether it tells that the window was reduced (RFC 3168 §6.1.2). What
+    /// is sent again is not ECN-capable (§6.1.5), nor is an ACK.
+    pub(super) fn ecn_of_new_data(&mut self, len: u64) -> (Flags, bool) {
+        if !self.negotiated.ecn || len == 0 {
+            return (Flags::empty(), false);
+        }
+        if core::mem::take(&mut self.ecn.reduced) {
+            (Flags::CWR, true)
+        } else {
+            (Flags::empty(), true)
+        }
+    }
+}

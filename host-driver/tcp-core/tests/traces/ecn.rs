@@ -1,0 +1,139 @@
+//! ECN (RFC 3168), DCTCP's echo (RFC 8257) and pacing.
+
+use tcp_core::congestion::Algorithm;
+use tcp_core::{Config, Ecn, Flags};
+
+use crate::script::{Script, ms, plain, segment};
+
+fn ecn() -> Config {
+    Config {
+        ecn: Ecn::Request,
+        ..plain()
+    }
+}
+
+/// An established connection that uses ECN.
+fn established(config: &Config) -> Script {
+    let mut tcp = Script::connecting(config);
+    let syn = tcp.poll();
+    assert!(syn[0].flags.contains(Flags::ECE | Flags::CWR));
+    tcp.pass(ms(100));
+    let mut syn_ack = segment("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    syn_ack.flags |= Flags::ECE;
+    tcp.tcp.on_segment(tcp.now, &syn_ack);
+    assert!(tcp.tcp.info().ecn);
+    let ack = tcp.poll();
+    assert!(!ack[0].ect, "an ACK is not ECN-capable");
+    tcp
+}
+
+/// A segment with a mark, or with other flags.
+fn recv(tcp: &mut Script, line: &str, flags: Flags, ce: bool) {
+    let mut segment = segment(line);
+    segment.flags |= flags;
+    segment.ce = ce;
+    tcp.tcp.on_segment(tcp.now, &segment);
+}
+
+#[test]
+fn a_syn_ack_that_mirrors_both_flags_agrees_to_nothing() {
+    let mut tcp = Script::connecting(&ecn());
+    tcp.poll();
+    let mut syn_ack = segment("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    syn_ack.flags |= Flags::ECE | Flags::CWR;
+    tcp.tcp.on_segment(tcp.now, &syn_ack);
+    assert!(!tcp.tcp.info().ecn);
+}
+
+#[test]
+fn a_syn_that_is_sent_again_does_not_ask_any_more() {
+    let mut tcp = Script::connecting(&ecn());
+    tcp.poll();
+    tcp.fire();
+    assert_eq!(tcp.poll()[0].flags, Flags::SYN);
+}
+
+#[test]
+fn a_mark_is_echoed_until_the_sender_has_reduced_its_window() {
+    let mut tcp = established(&ecn());
+    recv(&mut tcp, ". 1:1001(1000) ack 1", Flags::empty(), true);
+    recv(&mut tcp, ". 1001:2001(1000) ack 1", Flags::empty(), false);
+    assert!(tcp.poll()[0].flags.contains(Flags::ECE));
+    recv(&mut tcp, ". 2001:3001(1000) ack 1", Flags::empty(), false);
+    recv(&mut tcp, ". 3001:4001(1000) ack 1", Flags::CWR, false);
+    assert!(!tcp.poll()[0].flags.contains(Flags::ECE));
+}
+
+#[test]
+fn an_echo_reduces_the_window_once_a_round_trip_and_is_confirmed_by_cwr_on_one_new_segment() {
+    let mut tcp = established(&ecn());
+    tcp.write(60_000);
+    let sent = tcp.poll();
+    assert!(sent[0].ect && !sent[0].flags.contains(Flags::CWR));
+    tcp.pass(ms(100));
+    recv(&mut tcp, ". 1:1(0) ack 1001", Flags::ECE, false);
+    recv(&mut tcp, ". 1:1(0) ack 2001", Flags::ECE, false);
+    assert_eq!(tcp.tcp.info().cwnd, 4500);
+    assert!(!tcp.tcp.info().recovering);
+    recv(&mut tcp, ". 1:1(0) ack 10001", Flags::empty(), false);
+    let sent = tcp.poll();
+    assert!(sent[0].flags.contains(Flags::CWR) && sent[0].payload_len() == 1000);
+    assert!(!sent[1].flags.contains(Flags::CWR) && sent[1].ect);
+    assert_eq!(tcp.tcp.counters().echoes, 1);
+}
+
+#[test]
+fn what_is_sent_again_is_not_ecn_capable() {
+    let mut tcp = established(&ecn());
+    tcp.write(10_000);
+    tcp.poll();
+    for _ in 0..3 {
+        tcp.recv(". 1:1(0) ack 1");
+    }
+    assert!(!tcp.poll()[0].ect);
+}
+
+#[test]
+fn dctcp_echoes_each_change_at_once_and_reduces_by_the_part_that_was_marked() {
+    let config = Config {
+        congestion: Algorithm::Dctcp,
+        ecn: Ecn::Off,
+        ..plain()
+    };
+    let mut tcp = established(&config);
+    recv(&mut tcp, ". 1:1001(1000) ack 1", Flags::empty(), true);
+    assert!(tcp.poll()[0].flags.contains(Flags::ECE));
+    recv(&mut tcp, ". 1001:2001(1000) ack 1", Flags::empty(), false);
+    assert!(!tcp.poll()[0].flags.contains(Flags::ECE));
+    // Before anything is known of the network, half.
+    tcp.write(60_000);
+    tcp.poll();
+    recv(&mut tcp, ". 2001:2001(0) ack 1001", Flags::ECE, false);
+    assert!(
+        (4500..6000).contains(&tcp.tcp.info().cwnd),
+        "{:?}",
+        tcp.tcp.info()
+    );
+}
+
+#[test]
+fn paced_data_leaves_at_twice_the_window_a_round_trip_in_slow_start() {
+    let config = Config {
+        pacing: true,
+        ..plain()
+    };
+    let mut tcp = Script::connecting(&config);
+    tcp.poll();
+    tcp.pass(ms(100));
+    tcp.recv("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    tcp.poll();
+    // cwnd 10,000, SRTT 100 ms: 200,000 bytes a second.
+    assert_eq!(tcp.tcp.pacing_rate(), Some(200_000));
+    tcp.write(5000);
+    for start in [1, 2001] {
+        tcp.expect(&[&format!(". {start}:{}(2000) ack 1", start + 2000)]);
+        assert_eq!(tcp.tcp.next_departure(), Some(tcp.now + ms(10)));
+        assert_eq!(tcp.fire().0, ms(10));
+    }
+    tcp.expect(&["P. 4001:5001(1000) ack 1"]);
+}
