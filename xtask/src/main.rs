@@ -10,6 +10,7 @@ mod document;
 mod guest;
 mod links;
 mod lint;
+mod man;
 mod process;
 mod registers;
 mod setup;
@@ -48,6 +49,8 @@ enum Command {
     Registers(registers::Args),
     /// Synthesise for the ECP5: area per module against its budget, and with --pnr the clock.
     Synth(synth::Args),
+    /// Write the manual pages of the `longshore` command.
+    Man(man::Args),
     /// Run the benches and write their tables into docs/PERFORMANCE.md.
     Bench(bench::Args),
     /// Install what the other commands need.
@@ -73,6 +76,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Verilog(args) => verilog::run(&args),
         Command::Registers(args) => registers::run(&args),
         Command::Synth(args) => synth::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Setup => setup::everything(),
     }

@@ -132,7 +132,7 @@ impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} frames received, {} requests posted, {} doorbells, {} register reads",
+            "frames received {}, requests posted {}, doorbells {}, register reads {}",
             self.frames_received, self.requests_posted, self.doorbells, self.register_reads
         )
     }

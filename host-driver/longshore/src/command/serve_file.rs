@@ -351,7 +351,7 @@ impl fmt::Display for Served {
             Some(error) => writeln!(f, "{}: {error}", self.peer),
             None => writeln!(
                 f,
-                "{}: {} requests, {} bytes sent, {} received",
+                "{}: requests {}, bytes sent {}, received {}",
                 self.peer, self.requests, self.bytes_sent, self.bytes_received
             ),
         }
@@ -382,7 +382,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} requests in {:.1} s, {} bytes sent, {} received",
+            "requests {} in {:.1} s, bytes sent {}, received {}",
             self.requests, self.work.seconds, self.bytes_sent, self.bytes_received
         )?;
         write!(f, "{}", self.work)
