@@ -1,7 +1,6 @@
 //! How the command ends.
 
 use longshore_device::DeviceError;
-use longshore_device_vfio::OpenError;
 use longshore_driver::DriverError;
 use longshore_sockets::StackError;
 use longshore_sysfs::SysfsError;
@@ -46,7 +45,8 @@ pub(crate) fn exit_code_of(error: &anyhow::Error) -> u8 {
     let device = error.chain().any(|cause| {
         cause.is::<DeviceError>()
             || cause.is::<DriverError>()
-            || cause.is::<OpenError>()
+            || cause.is::<longshore_device_vfio::OpenError>()
+            || cause.is::<longshore_device_vfio_user::OpenError>()
             || cause.is::<StackError>()
             || cause.is::<SysfsError>()
     });

@@ -1,10 +1,9 @@
 //! How the NIC is reached.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 #[cfg(feature = "sim")]
 use ip_core::Cidr;
 use longshore_sysfs::Address;
-#[cfg(feature = "sim")]
 use std::path::PathBuf;
 
 /// Which NIC, and how it is reached.
@@ -26,6 +25,9 @@ pub(crate) struct Which {
     /// The card at this address, bound to vfio-pci: 0000:03:00.0
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) vfio: Option<Address>,
+    /// The NIC of another process, behind this vfio-user socket: `longshore-sim serve`, QEMU's peers
+    #[arg(long, value_name = "SOCKET", value_hint = ValueHint::FilePath)]
+    pub(crate) vfio_user: Option<PathBuf>,
     /// A simulated NIC in this process
     #[cfg(feature = "sim")]
     #[arg(long)]

@@ -8,6 +8,7 @@ use anyhow::Result;
 use ip_core::Cidr;
 use longshore_device::{Counting, Device, MmioCounts};
 use longshore_device_vfio::{Interface, Vfio};
+use longshore_device_vfio_user::VfioUser;
 use longshore_sysfs::{Address, Sysfs};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use sim::Simulation;
 pub(crate) enum Target {
     /// A card behind the kernel's VFIO, on the host whose `/sys` and `/dev` are given.
     Vfio(Sysfs, Address),
+    /// The device of another process.
+    VfioUser(PathBuf),
     /// A simulated NIC in this process.
     #[cfg(feature = "sim")]
     Sim(sim::SimConfig),
@@ -51,6 +54,9 @@ impl Target {
         if let Some(address) = transport.which.vfio {
             return Ok(Self::Vfio(Sysfs::at(root), address));
         }
+        if let Some(socket) = &transport.which.vfio_user {
+            return Ok(Self::VfioUser(socket.clone()));
+        }
         #[cfg(feature = "sim")]
         if transport.which.sim {
             return Ok(Self::Sim(sim::SimConfig::new(&transport.sim)?));
@@ -69,6 +75,10 @@ impl Target {
         match self {
             Self::Vfio(sysfs, address) => {
                 let device = Vfio::open_by(&sysfs, address, Interface::Best)?;
+                Ok(Connection::to(Arc::new(device)))
+            }
+            Self::VfioUser(socket) => {
+                let device = VfioUser::connect(&socket)?;
                 Ok(Connection::to(Arc::new(device)))
             }
             #[cfg(feature = "sim")]
