@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Flags besides prefix and paths. Single-threaded: two threads on shared cores are several times slower. Every warning is
-/// an error; WIDTH is off because rust-hdl prints plain literals, which Verilog takes as 32 bits wide, UNUSED and the
+/// an error, circles of combinational logic among them: they cost half of the speed. Verilator orders `always` blocks and splits
+/// them by what depends on what; tables would join them again. WIDTH is off because rust-hdl prints plain literals, which Verilog takes as 32 bits wide, UNUSED and the
 /// naming rules because generated text has unused enum constants and several modules per file, UNSIGNED and CMPCONST because
 /// unrolled loops compare with 0 and with the highest number too.
 pub(crate) const FLAGS: &[&str] = &[
@@ -18,6 +19,7 @@ pub(crate) const FLAGS: &[&str] = &[
     "--x-initial",
     "fast",
     "--noassert",
+    "-fno-table",
     "-Wall",
     "-Wno-WIDTH",
     "-Wno-UNUSED",
@@ -26,11 +28,6 @@ pub(crate) const FLAGS: &[&str] = &[
     "-Wno-UNSIGNED",
     "-Wno-CMPCONST",
 ];
-
-/// Where everything is joined, valid and ready cross kernels in both directions. Verilator orders whole `always` blocks, and
-/// rust-hdl makes one of each kernel, so it sees circles that no signal runs in; they cost time, not truth. Lock step of
-/// the parts and rust-hdl's simulation, which must come to rest, find real ones.
-const JOINED: (&str, &str) = ("nic", "-Wno-UNOPTFLAT");
 
 /// Where Verilator is.
 pub(crate) struct Verilator {
@@ -87,9 +84,6 @@ impl Verilator {
             .arg("--prefix")
             .arg(format!("V{name}"));
         command.arg("--Mdir").arg(folder);
-        if name.starts_with(JOINED.0) {
-            command.arg(JOINED.1);
-        }
         if wave {
             command.args(["--trace-fst", "--trace-structs"]);
         }

@@ -287,6 +287,50 @@ macro_rules! sync_fifo {
 sync_fifo!(sync_fifo_24x4);
 sync_fifo!(sync_fifo_72x6);
 
+/// A register slice under random traffic, and then with both sides always willing: lock step, order, and a value in `every` cycles.
+macro_rules! slice {
+    ($name:ident, $every:expr) => {
+        #[test]
+        fn $name() {
+            const STEADY: u64 = 8_000;
+            let (mut fill, mut drain) = (Pace::default(), Pace::default());
+            let mut inside = VecDeque::new();
+            let mut offered = None;
+            let mut steadily = 0;
+            Lockstep::new(stringify!($name), stream::$name())
+                .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+                .run(CYCLES, |dut, step| {
+                    let reset = step.reset_now_and_then(2_000);
+                    dut.reset.next = reset;
+                    let steady = step.cycle >= STEADY;
+                    if offered.is_none() && (steady || fill.now(&mut step.rng)) {
+                        offered = Some(step.rng.random_range(0..1_u64 << 24));
+                    }
+                    dut.in_data.next = offered.unwrap_or(0).into();
+                    dut.in_valid.next = offered.is_some();
+                    dut.out_ready.next = steady || drain.now(&mut step.rng);
+                    step.settle(dut);
+                    if dut.out_valid.val() && dut.out_ready.val() {
+                        assert_eq!(Some(dut.out_data.val().to_u64()), inside.pop_front());
+                        steadily += u64::from(steady);
+                    }
+                    if dut.in_ready.val() {
+                        inside.extend(offered.take());
+                    }
+                    if reset {
+                        inside.clear();
+                        offered = None;
+                    }
+                })
+                .assert_all_outputs_moved();
+            let least = (CYCLES - STEADY) / $every - 50;
+            assert!(steadily > least, "{steadily} values when nothing waits");
+        }
+    };
+}
+slice!(slice_24, 1);
+slice!(relay_24, 2);
+
 #[test]
 fn layout_decoder_sample() {
     Lockstep::new("layout_decoder_sample", bits::layout_decoder_sample())

@@ -1,13 +1,16 @@
 //! Three readers on one read channel.
 //!
-//! Contract: requests are passed on round robin, each with its input's number as tag (whatever tag it came with); a request
-//! once offered is not exchanged for another. Responses go to the reader their tag names, in the order in which they come.
-//! A reader that is not ready holds all of them.
+//! Contract: requests are passed on round robin, each with its input's number as tag (whatever tag it came with). Responses go
+//! to the reader their tag names, in the order in which they come. A reader that is not ready holds all of them.
+//! `ready` and the request at the output come from registers: which reader may go next is settled a cycle ahead.
 //!
-//! - Latency: none; all paths are combinational.
-//! - Throughput: one request and one beat per cycle.
+//! - Latency: 1 cycle from a request to the output for the reader whose turn it is, 2 for another; responses: none.
+//! - Throughput: one request every other cycle (the adapter takes one in 4), one beat per cycle.
 
-use crate::host::mem::{MemReadReqSink, MemReadReqSource, MemReadRspSink, MemReadRspSource};
+use crate::host::mem::{
+    MemRead, MemReadReqSink, MemReadReqSource, MemReadRspSink, MemReadRspSource,
+};
+use crate::stream::slice::Relay;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -26,12 +29,11 @@ pub struct ReadMux {
     pub rd_req: MemReadReqSource,
     /// Responses from the adapter.
     pub rd_rsp: MemReadRspSink,
-    held: DFF<Bit>,
-    owner: DFF<Bits<2>>,
+    relay: Relay<MemRead>,
+    turn: DFF<Bits<2>>,
     number: [Constant<Bits<2>>; 3],
-    grant: Signal<Local, Bits<2>>,
+    chosen: Signal<Local, Bit>,
     reader: Signal<Local, Bits<2>>,
-    valid: Signal<Local, Bit>,
 }
 
 impl Default for ReadMux {
@@ -43,12 +45,11 @@ impl Default for ReadMux {
             rsp: Default::default(),
             rd_req: Default::default(),
             rd_rsp: Default::default(),
-            held: Default::default(),
-            owner: Default::default(),
+            relay: Default::default(),
+            turn: Default::default(),
             number: [0_u64, 1, 2].map(|n| Constant::new(n.into())),
-            grant: Default::default(),
+            chosen: Default::default(),
             reader: Default::default(),
-            valid: Default::default(),
         }
     }
 }
@@ -56,46 +57,53 @@ impl Default for ReadMux {
 impl Logic for ReadMux {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, held, owner);
-        // The one after the last owner comes first.
-        self.grant.next = self.owner.q.val();
-        if !self.held.q.val() {
-            if self.owner.q.val() == 0 {
+        dff_setup!(self, clock, turn);
+        clock!(self, clock, relay);
+        self.relay.reset.next = self.reset.val();
+        self.relay.in_data.next.addr = self.req[0].addr.val();
+        self.relay.in_data.next.len = self.req[0].len.val();
+        self.chosen.next = self.req[0].valid.val();
+        if self.turn.q.val() == 1 {
+            self.relay.in_data.next.addr = self.req[1].addr.val();
+            self.relay.in_data.next.len = self.req[1].len.val();
+            self.chosen.next = self.req[1].valid.val();
+        } else if self.turn.q.val() == 2 {
+            self.relay.in_data.next.addr = self.req[2].addr.val();
+            self.relay.in_data.next.len = self.req[2].len.val();
+            self.chosen.next = self.req[2].valid.val();
+        }
+        self.relay.in_data.next.tag = bit_cast::<4, 2>(self.turn.q.val());
+        self.relay.in_valid.next = self.chosen.val();
+        // Straight from registers, for the readers and for simulators, which would see a loop through them.
+        for i in 0..3 {
+            self.req[i].ready.next =
+                self.relay.in_ready.val() & (self.turn.q.val() == self.number[i].val());
+        }
+        // The turn goes to the next one that asks when its holder was served or does not ask.
+        if self.relay.in_ready.val() | !self.chosen.val() {
+            if self.turn.q.val() == 0 {
                 if self.req[1].valid.val() {
-                    self.grant.next = 1.into();
+                    self.turn.d.next = 1.into();
                 } else if self.req[2].valid.val() {
-                    self.grant.next = 2.into();
+                    self.turn.d.next = 2.into();
                 }
-            } else if self.owner.q.val() == 1 {
+            } else if self.turn.q.val() == 1 {
                 if self.req[2].valid.val() {
-                    self.grant.next = 2.into();
+                    self.turn.d.next = 2.into();
                 } else if self.req[0].valid.val() {
-                    self.grant.next = 0.into();
+                    self.turn.d.next = 0.into();
                 }
             } else if self.req[0].valid.val() {
-                self.grant.next = 0.into();
+                self.turn.d.next = 0.into();
             } else if self.req[1].valid.val() {
-                self.grant.next = 1.into();
+                self.turn.d.next = 1.into();
             }
         }
-        self.rd_req.addr.next = self.req[0].addr.val();
-        self.rd_req.len.next = self.req[0].len.val();
-        self.valid.next = false;
-        for i in 0..3 {
-            self.req[i].ready.next = false;
-            if self.grant.val() == self.number[i].val() {
-                self.rd_req.addr.next = self.req[i].addr.val();
-                self.rd_req.len.next = self.req[i].len.val();
-                self.valid.next = self.req[i].valid.val();
-                self.req[i].ready.next = self.rd_req.ready.val();
-            }
-        }
-        self.rd_req.tag.next = bit_cast::<4, 2>(self.grant.val());
-        self.rd_req.valid.next = self.valid.val();
-        if self.valid.val() {
-            self.owner.d.next = self.grant.val();
-            self.held.d.next = !self.rd_req.ready.val();
-        }
+        self.rd_req.addr.next = self.relay.out_data.val().addr;
+        self.rd_req.len.next = self.relay.out_data.val().len;
+        self.rd_req.tag.next = self.relay.out_data.val().tag;
+        self.rd_req.valid.next = self.relay.out_valid.val();
+        self.relay.out_ready.next = self.rd_req.ready.val();
         self.reader.next = self.rd_rsp.tag.val().get_bits::<2>(0);
         self.rd_rsp.ready.next = true;
         for i in 0..3 {
@@ -110,7 +118,7 @@ impl Logic for ReadMux {
             }
         }
         if self.reset.val() {
-            self.held.d.next = false;
+            self.turn.d.next = 0.into();
         }
     }
 }

@@ -39,6 +39,17 @@ pub struct MemReadReqSink {
     pub ready: Signal<Out, Bit>,
 }
 
+/// A read request as a value: what registers hold.
+#[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
+pub struct MemRead {
+    /// Bus address, any alignment.
+    pub addr: Bits<64>,
+    /// Bytes, 1..=4,096.
+    pub len: Bits<13>,
+    /// Engine.
+    pub tag: Bits<4>,
+}
+
 /// Read response, driven by the host adapter, in the order of the requests.
 ///
 /// Data lie in their address lanes: lane `i` holds the byte whose address is `i` modulo 8. A
@@ -115,6 +126,19 @@ pub struct MemWriteSink {
     pub valid: Signal<In, Bit>,
     /// Beat is taken.
     pub ready: Signal<Out, Bit>,
+}
+
+/// A beat of a write as a value: what registers hold.
+#[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
+pub struct MemWriteBeat {
+    /// Bus address of the write, 8 B aligned.
+    pub addr: Bits<64>,
+    /// Bytes of the write, 1..=4,096.
+    pub len: Bits<13>,
+    /// Data.
+    pub data: Bits<64>,
+    /// Last beat.
+    pub last: Bit,
 }
 
 /// Register access, driven by the host adapter; one at a time.

@@ -160,9 +160,11 @@ reg [{high}:0] words [0:{last}];
 reg [{A}:0] written = 0;
 reg [{A}:0] read = 0;
 wire [{A}:0] held = written - read;
-always @(*) in_ready = !held[{A}];
+wire full = written == {{~read[{A}], read[{top}:0]}};
+wire empty = written == read;
+always @(*) in_ready = !full;
 always @(posedge clock) begin
-  if (in_valid & !held[{A}]) begin
+  if (in_valid & !full) begin
     words[written[{top}:0]] <= in_data;
     written <= written + 1'd1;
   end
@@ -186,8 +188,8 @@ always @(posedge clock) begin
   end
   if (stage_moves) begin
     stage <= words[read[{top}:0]];
-    stage_valid <= held != 0;
-    if (held != 0) read <= read + 1'd1;
+    stage_valid <= !empty;
+    if (!empty) read <= read + 1'd1;
   end
   if (reset) begin
     read <= 0;
@@ -200,10 +202,10 @@ end
         } else {
             format!(
                 "always @(*) out_data = words[read[{top}:0]];
-always @(*) out_valid = held != 0;
+always @(*) out_valid = !empty;
 always @(*) fill = held;
 always @(posedge clock) begin
-  if (out_ready & (held != 0)) read <= read + 1'd1;
+  if (out_ready & !empty) read <= read + 1'd1;
   if (reset) read <= 0;
 end
 "

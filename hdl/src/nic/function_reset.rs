@@ -1,7 +1,7 @@
 //! Function-level reset and epoch.
 //!
-//! Contract: `core_reset` is high while `reset` or `flr` is and for [`HOLD_CYCLES`] cycles after, long enough for the MAC's
-//! side of the wire. `epoch` counts the rising edges of `flr` since `reset`; nothing else resets it.
+//! Contract: `core_reset` follows `reset` or `flr` one cycle later, straight from a flip-flop, and stays for [`HOLD_CYCLES`]
+//! cycles after, long enough for the MAC's side of the wire. `epoch` counts the rising edges of `flr` since `reset`; nothing else resets it.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -50,7 +50,7 @@ impl Logic for FunctionReset {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, count, flr_seen, held, left);
-        self.core_reset.next = self.held.q.val() | self.reset.val();
+        self.core_reset.next = self.held.q.val();
         self.epoch.next = self.count.q.val();
         self.flr_seen.d.next = self.flr.val();
         if self.flr.val() & !self.flr_seen.q.val() {

@@ -12,6 +12,20 @@ use crate::queue::register_map::Identity;
 use crate::stream::axis::{AxisSink, AxisSource};
 use crate::wire::mac_wire::MacWire;
 use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// What the link and the host set, as registers: no path of the NIC begins at a pin.
+#[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
+struct Settings {
+    requester_id: Bits<16>,
+    mps: Bits<3>,
+    mrrs: Bits<3>,
+    bus_master: Bit,
+    msix_enable: Bit,
+    msix_mask: Bit,
+    link_up: Bit,
+    rate: Bits<32>,
+}
 
 /// A NIC of `Q` queue pairs; see the [module](self).
 #[derive(LogicBlock)]
@@ -50,6 +64,7 @@ pub struct Nic<const Q: usize> {
     pub link_up: Signal<In, Bit>,
     /// Its rate in Mb/s.
     pub rate: Signal<In, Bits<32>>,
+    settings: DFF<Settings>,
     function_reset: FunctionReset,
     adapter: Tlp64,
     core: Core<Q>,
@@ -81,6 +96,7 @@ impl<const Q: usize> Nic<Q> {
             mac_rx: Default::default(),
             link_up: Default::default(),
             rate: Default::default(),
+            settings: Default::default(),
             function_reset: Default::default(),
             adapter: Tlp64::new(read_timeout),
             core: Core::new(identity),
@@ -103,6 +119,15 @@ impl<const Q: usize> Nic<Q> {
 impl<const Q: usize> Logic for Nic<Q> {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, settings);
+        self.settings.d.next.requester_id = self.requester_id.val();
+        self.settings.d.next.mps = self.mps.val();
+        self.settings.d.next.mrrs = self.mrrs.val();
+        self.settings.d.next.bus_master = self.bus_master.val();
+        self.settings.d.next.msix_enable = self.msix_enable.val();
+        self.settings.d.next.msix_mask = self.msix_mask.val();
+        self.settings.d.next.link_up = self.link_up.val();
+        self.settings.d.next.rate = self.rate.val();
         self.function_reset.clock.next = self.clock.val();
         self.function_reset.reset.next = self.reset.val();
         self.function_reset.flr.next = self.flr.val();
@@ -114,14 +139,14 @@ impl<const Q: usize> Logic for Nic<Q> {
         self.mac_wire.reset.next = self.function_reset.core_reset.val();
         self.mac_wire.mac_clock.next = self.mac_clock.val();
         self.mac_wire.mac_reset.next = self.mac_reset.val();
-        self.adapter.requester_id.next = self.requester_id.val();
-        self.adapter.mps.next = self.mps.val();
-        self.adapter.mrrs.next = self.mrrs.val();
-        self.adapter.bus_master.next = self.bus_master.val();
-        self.adapter.msix_enable.next = self.msix_enable.val();
-        self.adapter.msix_mask.next = self.msix_mask.val();
-        self.core.link_up.next = self.link_up.val();
-        self.core.rate.next = self.rate.val();
+        self.adapter.requester_id.next = self.settings.q.val().requester_id;
+        self.adapter.mps.next = self.settings.q.val().mps;
+        self.adapter.mrrs.next = self.settings.q.val().mrrs;
+        self.adapter.bus_master.next = self.settings.q.val().bus_master;
+        self.adapter.msix_enable.next = self.settings.q.val().msix_enable;
+        self.adapter.msix_mask.next = self.settings.q.val().msix_mask;
+        self.core.link_up.next = self.settings.q.val().link_up;
+        self.core.rate.next = self.settings.q.val().rate;
         self.core.epoch.next = self.function_reset.epoch.val();
         self.core.idle.next = self.adapter.idle.val();
         self.core.stat.next = self.adapter.stat.val();

@@ -119,7 +119,9 @@ impl<const A: usize, const P: usize> Logic for AsyncFifo<A, P> {
 
         self.full.next =
             self.written_gray.q.val() == (self.read_there.q.val() ^ self.full_mask.val());
-        self.s.tready.next = !self.full.val();
+        // Not from `full`: outputs apart from what depends on inputs, or simulators see a loop through the producer.
+        self.s.tready.next =
+            self.written_gray.q.val() != (self.read_there.q.val() ^ self.full_mask.val());
         self.write.next = self.s.tvalid.val() & !self.full.val();
         self.pack.tdata.next = self.s.tdata.val();
         self.pack.tkeep.next = self.s.tkeep.val();

@@ -9,12 +9,17 @@ pub mod frames;
 pub mod mux;
 pub mod packed;
 pub mod skid;
+pub mod slice;
 
 use rust_hdl_core::prelude::Bits;
 
 crate::catalogue! {
     /// A register slice of the 64-bit stream.
     axis_skid: skid::AxisSkid = skid::AxisSkid::default();
+    /// A register slice of any value.
+    slice_24: slice::Slice<Bits<24>> = slice::Slice::default();
+    /// A register slice of half the throughput.
+    relay_24: slice::Relay<Bits<24>> = slice::Relay::default();
     /// A frame FIFO of 32 beats and 4 frames: small, so that it overflows often.
     frame_fifo_small: frame_fifo::FrameFifo<Bits<12>, 5, 2> = frame_fifo::FrameFifo::default();
     /// A frame FIFO of 2 KiB and 64 frames, with its metadata in block RAM.

@@ -25,6 +25,7 @@ use super::responses::Responses;
 use super::scheduler::Scheduler;
 use super::segment_ring::SegmentRing;
 use super::segmenter::Segmenter;
+use crate::dma::completion_slot::CompletionSlot;
 use crate::host::mem::{MemReadReqSource, MemReadRspSink};
 use crate::memory::sync_fifo::SyncFifo;
 use crate::queue::ports::{CompletionSource, DescriptorSink, FaultSource};
@@ -66,6 +67,7 @@ pub struct Tx<const Q: usize, const RING: usize, const RESPONSES: usize> {
     segmenter: Segmenter<RING>,
     ring: SegmentRing<RING>,
     completer: Completer,
+    slot: CompletionSlot,
     faults: Faults,
     busy_count: Busy,
     counts: Counts,
@@ -86,7 +88,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESP
     pub fn new(frame_limit: u64, read_bytes: u64) -> Self {
         let beats = frame_limit.div_ceil(8);
         assert!(
-            2 * beats < 1 << RING,
+            2 * beats + 1 < 1 << RING,
             "Tx: two frames of {frame_limit} bytes do not fit a ring of 2^{RING} beats"
         );
         Self {
@@ -110,6 +112,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESP
             segmenter: Default::default(),
             ring: Default::default(),
             completer: Default::default(),
+            slot: Default::default(),
             faults: Default::default(),
             busy_count: Default::default(),
             counts: Default::default(),
@@ -134,7 +137,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
     fn update(&mut self) {
         clock!(
             self, clock, scheduler, buffers, gather, responses, packer, segmenter, ring, faults,
-            busy_count, requests, cuts, pieces, chunks, outcomes
+            busy_count, slot, requests, cuts, pieces, chunks, outcomes
         );
         self.scheduler.reset.next = self.reset.val();
         self.buffers.reset.next = self.reset.val();
@@ -144,6 +147,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.segmenter.reset.next = self.reset.val();
         self.ring.reset.next = self.reset.val();
         self.faults.reset.next = self.reset.val();
+        self.slot.reset.next = self.reset.val();
         self.busy_count.reset.next = self.reset.val();
         self.requests.reset.next = self.reset.val();
         self.cuts.reset.next = self.reset.val();
@@ -251,15 +255,19 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.completer.outcome.next = self.outcomes.out_data.val();
         self.completer.outcome_valid.next = self.outcomes.out_valid.val();
         self.outcomes.out_ready.next = self.completer.outcome_ready.val();
-        self.completion.data.next = self.completer.completion.data.val();
-        self.completion.queue.next = self.completer.completion.queue.val();
-        self.completion.valid.next = self.completer.completion.valid.val();
-        self.completer.completion.ready.next = self.completion.ready.val();
+        self.slot.s.data.next = self.completer.completion.data.val();
+        self.slot.s.queue.next = self.completer.completion.queue.val();
+        self.slot.s.valid.next = self.completer.completion.valid.val();
+        self.completer.completion.ready.next = self.slot.s.ready.val();
+        self.completion.data.next = self.slot.m.data.val();
+        self.completion.queue.next = self.slot.m.queue.val();
+        self.completion.valid.next = self.slot.m.valid.val();
+        self.slot.m.ready.next = self.completion.ready.val();
         self.busy_count.begun.next = self.scheduler.begun.val();
         self.busy_count.begun_queue.next = self.scheduler.begun_queue.val();
         self.busy_count.retired.next = self.completer.retired.val();
         self.busy_count.retired_queue.next = self.completer.retired_queue.val();
-        self.busy.next = self.busy_count.busy.val();
+        self.busy.next = self.busy_count.busy.val() | self.slot.held.val();
         // Statistics.
         self.counts.requests.next = self.scheduler.begun.val();
         self.counts.sent.next = self.completer.counts_sent.val();

@@ -58,6 +58,7 @@ pub struct Gather {
     size: DFF<Bits<13>>,
     words: DFF<Bits<13>>,
     used: DFF<Bits<14>>,
+    freed: DFF<Bits<14>>,
     offset: Signal<Local, Bits<13>>,
     upto: Signal<Local, Bits<13>>,
     next_size: Signal<Local, Bits<13>>,
@@ -68,7 +69,6 @@ pub struct Gather {
     ends: Signal<Local, Bit>,
     running: Signal<Local, Bit>,
     taken: Signal<Local, Bits<14>>,
-    freed: Signal<Local, Bits<14>>,
     low_addr: Signal<Local, Bits<13>>,
     buffer_queue: Signal<Local, Bits<3>>,
     read_bytes: Constant<Bits<13>>,
@@ -113,6 +113,7 @@ impl Gather {
             size: Default::default(),
             words: Default::default(),
             used: Default::default(),
+            freed: Default::default(),
             offset: Default::default(),
             upto: Default::default(),
             next_size: Default::default(),
@@ -123,7 +124,6 @@ impl Gather {
             ends: Default::default(),
             running: Default::default(),
             taken: Default::default(),
-            freed: Default::default(),
             low_addr: Default::default(),
             buffer_queue: Default::default(),
             read_bytes: Constant::new(read_bytes.into()),
@@ -138,7 +138,7 @@ impl Logic for Gather {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, addr, left, last, queue, size, words, used
+            self, clock, state, addr, left, last, queue, size, words, used, freed
         );
         // The next read: up to the next boundary or the buffer's end.
         self.low_addr.next = self.addr.q.val().get_bits::<13>(0);
@@ -220,14 +220,16 @@ impl Logic for Gather {
         if self.issue.val() {
             self.taken.next = self.wanted.val();
         }
-        self.freed.next = 0.into();
+        // A cycle late: what is popped is known late in the cycle.
+        self.freed.d.next = 0.into();
         if self.popped.val() {
-            self.freed.next = 1.into();
+            self.freed.d.next = 1.into();
         }
-        self.used.d.next = self.taken.val() - self.freed.val();
+        self.used.d.next = self.taken.val() - self.freed.q.val();
         if self.reset.val() {
             self.state.d.next = GatherState::Idle;
             self.used.d.next = 0.into();
+            self.freed.d.next = 0.into();
         }
     }
 }

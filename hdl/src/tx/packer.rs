@@ -90,7 +90,11 @@ pub struct Packer {
     space: Signal<Local, Bits<4>>,
     in_piece: Signal<Local, Bits<4>>,
     in_segment: Signal<Local, Bits<4>>,
-    least: Signal<Local, Bits<4>>,
+    piece_short: Signal<Local, Bit>,
+    segment_short: Signal<Local, Bit>,
+    word_first: Signal<Local, Bit>,
+    piece_first: Signal<Local, Bit>,
+    segment_first: Signal<Local, Bit>,
     take: Signal<Local, Bits<4>>,
     lane_end: Signal<Local, Bits<4>>,
     at_end: Signal<Local, Bits<4>>,
@@ -142,30 +146,38 @@ impl Logic for Packer {
         self.chunk.next = self.aligner.chunk.val();
         self.chunk_valid.next = self.aligner.chunk_valid.val();
         self.failed_queue.next = self.owner.q.val();
-        // What the step takes: the least of word, piece and segment.
+        // What the step takes: the least of word, piece and segment. All three pairs are compared side by side, and an end is seen by
+        // who is least, not by what is left: that comes much earlier.
         self.space.next = 8 - bit_cast::<4, 3>(self.lane.q.val());
+        self.piece_short.next = self.left.q.val() <= 8;
         self.in_piece.next = 8.into();
-        if self.left.q.val() < 8 {
+        if self.piece_short.val() {
             self.in_piece.next = bit_cast::<4, 13>(self.left.q.val());
         }
+        self.segment_short.next = (self.open.q.val() <= 8) & (self.state.q.val() == PackState::Run);
         self.in_segment.next = 8.into();
-        if (self.open.q.val() < 8) & (self.state.q.val() == PackState::Run) {
+        if self.segment_short.val() {
             self.in_segment.next = bit_cast::<4, 17>(self.open.q.val());
         }
-        self.least.next = self.in_piece.val();
-        if self.in_segment.val() < self.in_piece.val() {
-            self.least.next = self.in_segment.val();
-        }
-        self.take.next = self.least.val();
-        if self.space.val() < self.least.val() {
+        self.word_first.next =
+            (self.space.val() <= self.in_piece.val()) & (self.space.val() <= self.in_segment.val());
+        self.piece_first.next = (self.in_piece.val() <= self.space.val())
+            & (self.in_piece.val() <= self.in_segment.val());
+        self.segment_first.next = (self.in_segment.val() <= self.space.val())
+            & (self.in_segment.val() <= self.in_piece.val());
+        self.take.next = self.in_piece.val();
+        if self.word_first.val() {
             self.take.next = self.space.val();
+        } else if self.segment_first.val() {
+            self.take.next = self.in_segment.val();
         }
         self.lane_end.next = bit_cast::<4, 3>(self.lane.q.val()) + self.take.val();
         self.at_end.next = bit_cast::<4, 3>(self.at.q.val()) + self.take.val();
         self.left_after.next = self.left.q.val() - bit_cast::<13, 4>(self.take.val());
         self.open_after.next = self.open.q.val() - bit_cast::<17, 4>(self.take.val());
-        self.piece_end.next = self.dropped.q.val() | (self.left_after.val() == 0);
-        self.segment_end.next = self.open_after.val() == 0;
+        self.piece_end.next =
+            self.dropped.q.val() | (self.piece_short.val() & self.piece_first.val());
+        self.segment_end.next = self.segment_short.val() & self.segment_first.val();
         self.usable.next = self.held.q.val() & !self.bad.q.val() & !self.dropped.q.val();
         self.consume.next = self.held.q.val() & (self.state.q.val() == PackState::Drain);
         // The step by default: the bytes at hand.
@@ -275,7 +287,7 @@ impl Logic for Packer {
         // The piece at hand.
         self.pop.next = self.consume.val()
             & !self.dropped.q.val()
-            & (self.piece_end.val() | self.lane_end.val().get_bit(3));
+            & (self.piece_end.val() | self.word_first.val());
         self.load.next = self.piece_valid.val()
             & (self.result_valid.val() | self.piece.val().dropped)
             & (!self.held.q.val() | (self.consume.val() & self.piece_end.val()));

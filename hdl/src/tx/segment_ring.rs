@@ -294,7 +294,8 @@ impl<const A: usize> Logic for SegmentRing<A> {
         self.m.tdata.next = self.leaving.out_data.val().tdata;
         self.m.tkeep.next = self.all.val() >> self.missing.val();
         self.m.tlast.next = self.leaving.out_data.val().last;
-        self.m.tvalid.next = self.valid.val();
+        // Not from `valid`: outputs apart from what depends on inputs, or simulators see a loop through the wire.
+        self.m.tvalid.next = self.leaving.out_valid.val() & !self.leaving.out_data.val().none;
         self.sent_bytes.next =
             (bit_cast::<16, 13>(self.sent.q.val()) << 3) + bit_cast::<16, 4>(self.count.val());
         self.bytes.d.next = self.sent_bytes.val();

@@ -126,6 +126,8 @@ pub struct Segmenter<const A: usize> {
     whole: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
     after: Signal<Local, Bits<A>>,
+    second_after: Signal<Local, Bits<A>>,
+    ring_room: DFF<Bit>,
     length: Signal<Local, Bits<A>>,
     only_one: Signal<Local, Bit>,
     payload_wide: Signal<Local, Bits<17>>,
@@ -233,6 +235,8 @@ impl<const A: usize> Default for Segmenter<A> {
             whole: Default::default(),
             done: Default::default(),
             after: Default::default(),
+            second_after: Default::default(),
+            ring_room: Default::default(),
             length: Default::default(),
             only_one: Default::default(),
             payload_wide: Default::default(),
@@ -299,6 +303,7 @@ impl<const A: usize> Logic for Segmenter<A> {
             faulty,
             fault_queue,
             fault_index,
+            ring_room,
             raw,
             raw_valid,
             raw_addr,
@@ -347,14 +352,18 @@ impl<const A: usize> Logic for Segmenter<A> {
             !self.first.q.val() & (self.beat.q.val() == self.template_beats.val());
         self.wants_chunk.next = !self.padding.q.val() & !self.whole_template.val();
         // What this cycle does: nothing, a beat (step), or the end of a request that fails (stop).
+        // Room for two beats in one cycle is room for one in the next.
         self.after.next = self.tail.q.val() + 1;
+        self.second_after.next = self.tail.q.val() + 2;
+        self.ring_room.d.next = (self.after.val() != self.ring_head.val())
+            & (self.second_after.val() != self.ring_head.val());
         self.clear_to_go.next = self.running.q.val()
             & self.meta_ready.val()
             & self.outcome_ready.val()
             & !self.faulty.q.val();
         self.has_data.next = self.chunk_valid.val() & (self.chunk.val().kind == 0);
         self.step.next = self.clear_to_go.val()
-            & (self.after.val() != self.ring_head.val())
+            & self.ring_room.q.val()
             & (self.has_data.val() | !self.wants_chunk.val());
         self.stop.next = self.clear_to_go.val()
             & self.wants_chunk.val()
@@ -530,6 +539,7 @@ impl<const A: usize> Logic for Segmenter<A> {
             self.tail.d.next = 0.into();
             self.start.d.next = 0.into();
             self.faulty.d.next = false;
+            self.ring_room.d.next = false;
             self.raw_valid.d.next = false;
             self.out_valid.d.next = false;
         }

@@ -1,6 +1,6 @@
 //! The read and write multiplexers in lock step.
 
-use longshore_hdl::dma;
+use longshore_hdl::{bits::from_u128, dma};
 use rand::RngExt as _;
 use sim_lockstep::{Lockstep, Pace};
 use std::collections::VecDeque;
@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 fn readers_get_their_own_responses_and_all_have_their_turn() {
     let mut offered: [Option<u64>; 3] = [None; 3];
     let (mut asked, mut outstanding) = ([0_u32; 3], VecDeque::new());
+    let mut taken = VecDeque::new();
     let mut sending: Option<(usize, u64)> = None;
     let mut pace: [Pace; 5] = Default::default();
     let mut answered = [0_u32; 3];
@@ -44,7 +45,7 @@ fn readers_get_their_own_responses_and_all_have_their_turn() {
             if dut.rd_req.valid.val() && dut.rd_req.ready.val() {
                 let tag = dut.rd_req.tag.val().to_u8() as usize;
                 let addr = dut.rd_req.addr.val().to_u64();
-                assert_eq!(Some(addr), offered[tag], "request of reader {tag}");
+                assert_eq!(Some((tag, addr)), taken.pop_front(), "requests in order");
                 outstanding.push_back((tag, addr));
                 asked[tag] += 1;
             }
@@ -57,8 +58,10 @@ fn readers_get_their_own_responses_and_all_have_their_turn() {
                 );
                 assert!(!valid || dut.rsp[i].data.val().to_u64() >> 62 == i as u64);
                 answered[i] += u32::from(valid && ready);
-                if dut.req[i].ready.val() && offered[i].is_some() {
-                    offered[i] = None;
+                if dut.req[i].ready.val()
+                    && let Some(addr) = offered[i].take()
+                {
+                    taken.push_back((i, addr));
                 }
             }
             if dut.rd_rsp.ready.val() {
@@ -70,6 +73,48 @@ fn readers_get_their_own_responses_and_all_have_their_turn() {
         asked.iter().chain(&answered).all(|n| *n > 200),
         "{asked:?} {answered:?}"
     );
+}
+
+#[test]
+fn completions_pass_in_order_and_are_held_visibly() {
+    let (mut inside, mut taken) = (VecDeque::new(), 0);
+    let (mut fill, mut drain) = (Pace::default(), Pace::default());
+    let mut offered = None;
+    let report = Lockstep::new("dma_completion_slot", dma::dma_completion_slot())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .run(4_000, |dut, step| {
+            dut.reset.next = step.reset();
+            if step.in_reset() {
+                return;
+            }
+            let rng = &mut step.rng;
+            if offered.is_none() && fill.now(rng) {
+                offered = Some((rng.random::<u128>(), rng.random_range(0..8_u64)));
+            }
+            let (data, queue) = offered.unwrap_or((0, 0));
+            dut.s.data.next = from_u128(data);
+            dut.s.queue.next = queue.into();
+            dut.s.valid.next = offered.is_some();
+            dut.m.ready.next = drain.now(rng);
+            step.settle(dut);
+            let held = inside.front().map_or(0, |(_, queue)| 1_u64 << queue);
+            assert_eq!(
+                dut.held.val().to_u64(),
+                held,
+                "queue pairs with a completion here"
+            );
+            if dut.m.valid.val() && dut.m.ready.val() {
+                let (data, queue) = inside.pop_front().expect("a completion");
+                assert_eq!(dut.m.data.val(), from_u128(data));
+                assert_eq!(dut.m.queue.val().to_u64(), queue);
+                taken += 1;
+            }
+            if dut.s.ready.val() {
+                inside.extend(offered.take());
+            }
+        });
+    report.assert_all_outputs_moved();
+    assert!(taken > 400, "{taken} completions");
 }
 
 #[test]

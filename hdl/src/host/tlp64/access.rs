@@ -5,7 +5,7 @@
 //! refused requests with Cpl, status UR; requester id, tag, traffic class and attributes are echoed; byte count and lower
 //! address follow 2.3.1.1. A read of no bytes is answered with one DW of zeros and byte count 1.
 //!
-//! - Latency: 1 cycle to `regs`; from `done` to the completion's first beat 1 cycle.
+//! - Latency: 1 cycle to `regs`; from `done` to the completion's first beat 2 cycles.
 //! - Throughput: one access at a time.
 
 use super::header::{CompletionHeader, SwapDws};
@@ -84,6 +84,8 @@ pub struct Access {
     pub req_last_be: Signal<In, Bits<4>>,
     /// The core's registers.
     pub regs: RegInitiator,
+    /// The core's answer may go out: the writes before it have.
+    pub clear: Signal<In, Bit>,
     /// An access to the MSI-X table or its pending bits; the request's fields go with it.
     pub msix_valid: Signal<Out, Bit>,
     /// It is to the pending bits.
@@ -136,6 +138,7 @@ impl Default for Access {
             req_first_be: Default::default(),
             req_last_be: Default::default(),
             regs: Default::default(),
+            clear: Default::default(),
             msix_valid: Default::default(),
             msix_pba: Default::default(),
             msix_done: Default::default(),
@@ -262,8 +265,8 @@ impl Logic for Access {
                 }
             }
             AccessState::First => {
-                self.m.tvalid.next = true;
-                if self.m.tready.val() {
+                self.m.tvalid.next = self.clear.val();
+                if self.clear.val() & self.m.tready.val() {
                     self.state.d.next = AccessState::Second;
                 }
             }

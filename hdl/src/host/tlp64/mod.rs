@@ -3,14 +3,15 @@
 //! Contract: docs/GATEWARE.md, "TLP64", for both streams; `host::mem` for the core's side. 16 read tags with 512 B each.
 //!
 //! ```text
+//! wr, irq ─► boundary ─►  (to write, msix)
 //! rd_req ─► read_request ─► MRd ─┐                 tlp_rx ─► route ─┬─► completion ─► reorder ─► rd_rsp
 //! wr ─────► write ────────► MWr ─┼─► transmit ─► tlp_tx             └─► target ─► access ─► regs
 //! irq ────► msix ─────────► MWr ─┤                                                   └─► msix table
 //!           access ───────► CplD ┘                slots: the state of the read tags
 //! ```
 //!
-//! - Order: one stream out, whole TLPs in the order of their grants; a write's data are taken only after its header is
-//!   granted. So interrupts, register answers and later writes never pass it.
+//! - Order: one stream out, whole TLPs in the order of their grants; a write's data are taken from [`boundary`] only after its
+//!   header is granted, which holds interrupts and register answers back until then. So these and later writes never pass it.
 //! - MPS and MRRS above 512 B are used as 512 B. The read completion boundary needs no setting: completions may be cut anywhere.
 //! - Bus mastering off: reads are answered with errors (`BusReadErrors`), writes taken and dropped (`BusUnsupported`), interrupts
 //!   kept pending.
@@ -21,6 +22,7 @@
 //! - Read latency: 7 cycles from `rd_req` to `tlp_tx`, 10 from the last beat of the completion to `rd_rsp`.
 
 pub mod access;
+pub mod boundary;
 pub mod completion;
 pub mod completion_store;
 pub mod counts;
@@ -80,6 +82,7 @@ pub struct Tlp64 {
     pub idle: Signal<Out, Bit>,
     /// Pulses of the counters.
     pub stat: Signal<Out, Bits<32>>,
+    boundary: boundary::Boundary,
     route: route::Route,
     target: target::Target,
     access: access::Access,
@@ -119,6 +122,7 @@ impl Tlp64 {
             regs: Default::default(),
             idle: Default::default(),
             stat: Default::default(),
+            boundary: Default::default(),
             route: Default::default(),
             target: Default::default(),
             access: Default::default(),
@@ -145,6 +149,7 @@ impl Logic for Tlp64 {
         clock!(
             self,
             clock,
+            boundary,
             route,
             target,
             access,
@@ -153,6 +158,7 @@ impl Logic for Tlp64 {
             slots
         );
         clock!(self, clock, completion, reorder, write, transmit, counts);
+        self.boundary.reset.next = self.reset.val();
         self.route.reset.next = self.reset.val();
         self.target.reset.next = self.reset.val();
         self.access.reset.next = self.reset.val();
@@ -204,15 +210,20 @@ impl Logic for Tlp64 {
         self.regs.valid.next = self.access.regs.valid.val();
         self.access.regs.ready.next = self.regs.ready.val();
         self.access.regs.done.next = self.regs.done.val();
+        self.boundary.answered.next = self.regs.done.val();
+        self.access.clear.next = self.boundary.clear.val();
         self.access.regs.rdata.next = self.regs.rdata.val();
         // Interrupts.
         self.msix.requester_id.next = self.requester_id.val();
         self.msix.bus_master.next = self.bus_master.val();
         self.msix.enable.next = self.msix_enable.val();
         self.msix.function_mask.next = self.msix_mask.val();
-        self.msix.irq.vector.next = self.irq.vector.val();
-        self.msix.irq.valid.next = self.irq.valid.val();
-        self.irq.ready.next = self.msix.irq.ready.val();
+        self.boundary.irq.vector.next = self.irq.vector.val();
+        self.boundary.irq.valid.next = self.irq.valid.val();
+        self.irq.ready.next = self.boundary.irq.ready.val();
+        self.msix.irq.vector.next = self.boundary.m_irq.vector.val();
+        self.msix.irq.valid.next = self.boundary.m_irq.valid.val();
+        self.boundary.m_irq.ready.next = self.msix.irq.ready.val();
         self.msix.host_valid.next = self.access.msix_valid.val();
         self.msix.host_pba.next = self.access.msix_pba.val();
         self.msix.host_write.next = self.target.req_write.val();
@@ -274,12 +285,18 @@ impl Logic for Tlp64 {
         self.write.requester_id.next = self.requester_id.val();
         self.write.mps.next = self.mps.val();
         self.write.bus_master.next = self.bus_master.val();
-        self.write.wr.addr.next = self.wr.addr.val();
-        self.write.wr.len.next = self.wr.len.val();
-        self.write.wr.data.next = self.wr.data.val();
-        self.write.wr.last.next = self.wr.last.val();
-        self.write.wr.valid.next = self.wr.valid.val();
-        self.wr.ready.next = self.write.wr.ready.val();
+        self.boundary.wr.addr.next = self.wr.addr.val();
+        self.boundary.wr.len.next = self.wr.len.val();
+        self.boundary.wr.data.next = self.wr.data.val();
+        self.boundary.wr.last.next = self.wr.last.val();
+        self.boundary.wr.valid.next = self.wr.valid.val();
+        self.wr.ready.next = self.boundary.wr.ready.val();
+        self.write.wr.addr.next = self.boundary.m_wr.addr.val();
+        self.write.wr.len.next = self.boundary.m_wr.len.val();
+        self.write.wr.data.next = self.boundary.m_wr.data.val();
+        self.write.wr.last.next = self.boundary.m_wr.last.val();
+        self.write.wr.valid.next = self.boundary.m_wr.valid.val();
+        self.boundary.m_wr.ready.next = self.write.wr.ready.val();
         // Outbound.
         self.transmit.write.tdata.next = self.write.m.tdata.val();
         self.transmit.write.tkeep.next = self.write.m.tkeep.val();

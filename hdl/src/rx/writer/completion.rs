@@ -1,16 +1,16 @@
 //! Builds the receive completion of a buffer and holds it until the completion queue takes it.
 //!
 //! Contract: `put` (only with `free`) makes a completion of the inputs; it is on `out` from the next cycle until it is taken. `held` tells the
-//! queue pairs of which one is held. `free` also says so in the cycle in which one is taken.
+//! queue pairs of which one is held.
 //!
 //! - Latency: 1 cycle.
-//! - Throughput: one completion per cycle.
+//! - Throughput: a completion every other cycle.
 
+use crate::dma::completion_slot::CompletionSlot;
 use crate::queue::ports::CompletionSource;
 use crate::rx::verdict::FrameMeta;
 use nic_abi::completion;
 use rust_hdl_core::prelude::*;
-use rust_hdl_widgets::prelude::*;
 
 crate::layout_encoder! {
     /// A receive completion; flow and phase are 0.
@@ -74,9 +74,7 @@ pub struct Completion {
     entry: ReceiveCompletion,
     one: Constant<Bits<8>>,
     receive: Constant<Bits<4>>,
-    data: DFF<Bits<128>>,
-    number: DFF<Bits<3>>,
-    valid: DFF<Bit>,
+    slot: CompletionSlot,
 }
 
 impl Default for Completion {
@@ -96,9 +94,7 @@ impl Default for Completion {
             entry: Default::default(),
             one: Constant::new(1_u64.into()),
             receive: Constant::new(completion::TYPE_RX.into()),
-            data: Default::default(),
-            number: Default::default(),
-            valid: Default::default(),
+            slot: Default::default(),
         }
     }
 }
@@ -106,7 +102,8 @@ impl Default for Completion {
 impl Logic for Completion {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, data, number, valid);
+        clock!(self, clock, slot);
+        self.slot.reset.next = self.reset.val();
         self.entry.index.next = self.index.val();
         self.entry.len.next = self.len.val();
         self.entry.hdr_len.next = self.meta.val().hdr_len;
@@ -121,24 +118,14 @@ impl Logic for Completion {
         self.entry.tcp.next = self.meta.val().tcp;
         self.entry.udp.next = self.meta.val().udp;
         self.entry.kind.next = self.receive.val();
-        if self.out.ready.val() {
-            self.valid.d.next = false;
-        }
-        if self.put.val() {
-            self.data.d.next = self.entry.word.val();
-            self.number.d.next = self.pair.val();
-            self.valid.d.next = true;
-        }
-        self.free.next = !self.valid.q.val() | self.out.ready.val();
-        self.held.next = 0.into();
-        if self.valid.q.val() {
-            self.held.next = self.one.val() << bit_cast::<8, 3>(self.number.q.val());
-        }
-        self.out.data.next = self.data.q.val();
-        self.out.queue.next = self.number.q.val();
-        self.out.valid.next = self.valid.q.val();
-        if self.reset.val() {
-            self.valid.d.next = false;
-        }
+        self.slot.s.data.next = self.entry.word.val();
+        self.slot.s.queue.next = self.pair.val();
+        self.slot.s.valid.next = self.put.val();
+        self.free.next = self.slot.s.ready.val();
+        self.held.next = self.slot.held.val();
+        self.out.data.next = self.slot.m.data.val();
+        self.out.queue.next = self.slot.m.queue.val();
+        self.out.valid.next = self.slot.m.valid.val();
+        self.slot.m.ready.next = self.out.ready.val();
     }
 }
