@@ -157,7 +157,11 @@ fn boot(args: &Args, kit: &Kit, logs: &Path) -> Result<usize> {
         .collect::<Result<Vec<_>>>()?;
     let sockets: Vec<_> = outsides.iter().map(outside::Outside::socket).collect();
     let guest = machine::start(kit, &sockets, &args.tests, logs, limit)?;
-    session::run(guest, &outsides, limit)
+    let passed = session::run(guest, &outsides, limit)?;
+    for outside in outsides {
+        outside.finish()?;
+    }
+    Ok(passed)
 }
 
 /// The last lines of a log, for whoever reads only the output of CI.

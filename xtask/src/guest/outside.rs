@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 /// RFC 5737: documentation. Each namespace is a world of its own, so all have the same.
 const ADDRESS: &str = "192.0.2.2/24";
 const INTERFACE: &str = "wire0";
+/// A simulator that was told to end does so at once.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// A simulated NIC and the Linux it is wired to. Fields are dropped in order: the simulator before its namespace.
 pub(crate) struct Outside {
@@ -78,6 +80,17 @@ impl Outside {
     /// Fails if the simulator has ended.
     pub(crate) fn check(&self) -> Result<()> {
         self.simulator.borrow_mut().check()
+    }
+
+    /// Ends the simulator, which tells what passed and fails if the NIC broke a rule of the link.
+    pub(crate) fn finish(self) -> Result<()> {
+        let mut simulator = self.simulator.borrow_mut();
+        simulator.signal(Signal::TERM)?;
+        match simulator.end(FAREWELL)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => bail!("the simulator ended with {status}: its log tells why"),
+            None => bail!("the simulator does not end"),
+        }
     }
 
     /// Does what the guest asks for; the result is the answer.

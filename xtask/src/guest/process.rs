@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// A child in a process group of its own, under `timeout`, so that it ends in time even if this program is killed.
@@ -53,16 +53,16 @@ impl Group {
         }
     }
 
-    /// Waits for the child's end, at most for `patience`; true if it came.
-    pub(crate) fn ended(&mut self, patience: Duration) -> Result<bool> {
+    /// Waits for the child's end, at most for `patience`.
+    pub(crate) fn end(&mut self, patience: Duration) -> Result<Option<ExitStatus>> {
         let start = Instant::now();
-        while self.child.try_wait()?.is_none() {
-            if start.elapsed() > patience {
-                return Ok(false);
+        loop {
+            let status = self.child.try_wait()?;
+            if status.is_some() || start.elapsed() > patience {
+                return Ok(status);
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(true)
     }
 
     /// Sends a signal to all of the group.

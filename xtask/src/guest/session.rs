@@ -117,7 +117,7 @@ pub(crate) fn run(mut guest: Group, outsides: &[Outside], limit: Duration) -> Re
             Said::End => break,
         }
     }
-    if !guest.ended(FAREWELL)? {
+    if guest.end(FAREWELL)?.is_none() {
         bail!("the guest does not switch off");
     }
     tally.verdict()
