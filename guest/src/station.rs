@@ -27,6 +27,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of a receive buffer: a whole frame.
 pub(crate) const BUFFER: usize = 2048;
+/// Requests that a queue pair holds.
+pub(crate) const REQUESTS: usize = 128;
 /// Echo requests under way at a time.
 const WINDOW: usize = 16;
 const CANARY: u8 = 0xc5;
@@ -49,8 +51,9 @@ pub(crate) struct Queue {
     pub(crate) answers: Vec<Answer>,
     pub(crate) sent: Vec<(u16, TxOutcome)>,
     pub(crate) quarantined: Option<QueueFault>,
-    pub(crate) rx: Arc<Pool>,
     canaries: Vec<Chunk<Own>>,
+    /// After all that holds chunks of it.
+    pub(crate) rx: Arc<Pool>,
 }
 
 /// The station. Fields are dropped in order: queue pairs before the NIC.
@@ -66,9 +69,9 @@ impl Queue {
     /// Queue pair `index` with a vector of the same number.
     fn open(nic: &Nic, index: u32) -> Result<Self> {
         let config = QueueConfig {
-            sq_log2: 6,
-            rq_log2: 6,
-            cq_log2: 7,
+            sq_log2: 8,
+            rq_log2: 7,
+            cq_log2: 9,
             vector: index as u16,
             ..QueueConfig::default()
         };
@@ -88,17 +91,23 @@ impl Queue {
         let rx = Arc::new(pool);
         Ok(Self {
             pair: nic.queue_pair(index, config, rx.clone())?,
-            tx: nic.pool("tx", 128, BUFFER)?,
+            tx: nic.pool("tx", REQUESTS, BUFFER)?,
             answers: Vec::new(),
             sent: Vec::new(),
             quarantined: None,
-            rx,
             canaries,
+            rx,
         })
     }
 
     /// Posts a frame and shows it to the NIC.
     pub(crate) fn send(&mut self, owner: u16, frame: &[u8]) -> Result<()> {
+        self.post(owner, frame)?;
+        Ok(self.pair.ring()?)
+    }
+
+    /// Posts a frame.
+    pub(crate) fn post(&mut self, owner: u16, frame: &[u8]) -> Result<()> {
         let chunk: Chunk<Own> = self.tx.take().context("no transmit buffer is free")?;
         chunk.write(0, frame)?;
         let mut pieces = vec![Piece {
@@ -107,7 +116,7 @@ impl Queue {
             len: frame.len() as u32,
         }];
         self.pair.post(FRAME_AS_IT_IS, &mut pieces, owner)?;
-        Ok(self.pair.ring()?)
+        Ok(())
     }
 
     /// Takes in what is complete; `path` tells which frames answer us.
@@ -225,10 +234,14 @@ impl Station {
                 queue.poll(&self.path)?;
                 if let Some(Answer::Mac(mac)) = queue.answers.pop() {
                     self.path.peer_mac = mac;
-                    queue.answers.clear();
-                    return Ok(());
+                    break;
                 }
                 queue.wait(Waiting::Busy)?;
+            }
+            if self.path.peer_mac != [0xff; 6] && queue.pair.outstanding() == 0 {
+                queue.answers.clear();
+                queue.sent.clear();
+                return Ok(());
             }
         }
         bail!("the peer does not answer ARP")

@@ -68,7 +68,7 @@ pub(super) fn huge_pages(guest: &Guest) -> Result<String> {
     let used = Sysfs::system()
         .huge_pages()?
         .map_or(0, |h| h.total - h.free);
-    drop(large);
+    drop((large, regions));
     station.close()?;
     let left = Sysfs::system()
         .huge_pages()?

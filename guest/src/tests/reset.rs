@@ -2,71 +2,80 @@
 
 use anyhow::{Result, ensure};
 use longshore_device::Device;
-use longshore_driver::DriverError;
+use longshore_driver::{DriverError, TxOutcome};
 use nic_abi::block::{DEVICE, device};
 
 use super::Guest;
-use crate::{card, echo::pattern, station::Station};
+use crate::{
+    card,
+    echo::pattern,
+    station::{REQUESTS, Station},
+};
 
-const ROUNDS: usize = 4;
+/// So many resets at least, and at most so many until one has caught requests under way.
+const ROUNDS: std::ops::RangeInclusive<u32> = 4..=12;
 
 /// A reset amid traffic loses frames, but no owner, no buffer and no other memory.
 pub(super) fn mid_traffic(guest: &Guest) -> Result<String> {
     let mut station = Station::open(card::open(guest.nics[0])?, 0)?;
-    let mut aborted = 0;
-    for round in 0..ROUNDS {
-        for index in 0..station.queues.len() {
-            for _ in 0..24 {
-                let seq = station.number();
-                let frame = station.path.request(1, seq, &pattern(seq, 1400))?;
-                station.queues[index].send(seq, &frame)?;
-            }
-        }
+    let (mut rounds, mut aborted) = (0, 0);
+    while rounds < *ROUNDS.start() || aborted == 0 {
+        ensure!(
+            rounds < *ROUNDS.end(),
+            "no reset caught a request under way"
+        );
+        rounds += 1;
         let before = station.card.read32(DEVICE.at(0, device::EPOCH))?;
+        burst(&mut station)?;
         station.nic.reset()?;
         let after = station.card.read32(DEVICE.at(0, device::EPOCH))?;
         ensure!(
             after == before.wrapping_add(1),
-            "round {round}: epoch {before} to {after}"
+            "round {rounds}: epoch {before} to {after}"
         );
-        for index in 0..station.queues.len() {
-            let queue = &mut station.queues[index];
+        for queue in &mut station.queues {
             let refused = queue.pair.poll(64, &mut Vec::new());
             ensure!(matches!(refused, Err(DriverError::Reset)), "{refused:?}");
-            queue.sent.clear();
             queue.recover(&station.path)?;
+            let owners = queue.sent.len();
             ensure!(
-                queue.sent.len() == 24,
-                "{} owners of 24 came back",
-                queue.sent.len()
+                owners == REQUESTS,
+                "{owners} owners of {REQUESTS} came back"
             );
-            ensure!(
-                queue.tx.taken() == 0,
-                "{} transmit buffers are held",
-                queue.tx.taken()
-            );
-            aborted += queue.pair.counters().aborted;
+            let held = queue.tx.taken();
+            ensure!(held == 0, "{held} transmit buffers are held");
+            let is_aborted = |(_, outcome): &&(u16, TxOutcome)| *outcome == TxOutcome::Aborted;
+            aborted += queue.sent.iter().filter(is_aborted).count();
         }
         station.recover()?;
         station.check()?;
     }
     station.close()?;
     Ok(format!(
-        "{ROUNDS} resets, {aborted} requests aborted and handed back"
+        "{rounds} resets, {aborted} requests caught under way and handed back"
     ))
+}
+
+/// Fills every submission ring with echo requests.
+fn burst(station: &mut Station) -> Result<()> {
+    for index in 0..station.queues.len() {
+        for _ in 0..REQUESTS {
+            let seq = station.number();
+            let frame = station.path.request(1, seq, &pattern(seq, 1400))?;
+            station.queues[index].post(seq, &frame)?;
+        }
+    }
+    for queue in &mut station.queues {
+        queue.pair.ring()?;
+    }
+    Ok(())
 }
 
 /// The last resort: files closed amid traffic. Nothing is written afterwards, nothing leaks, and the card can be opened
 /// again.
 pub(super) fn sever(guest: &Guest) -> Result<String> {
     let mut station = Station::open(card::open(guest.nics[0])?, 0)?;
-    for index in 0..station.queues.len() {
-        for _ in 0..24 {
-            let seq = station.number();
-            let frame = station.path.request(1, seq, &pattern(seq, 1400))?;
-            station.queues[index].send(seq, &frame)?;
-        }
-    }
+    burst(&mut station)?;
     let proof = station.card.sever();
     ensure!(
         proof.proof() == longshore_device::QuiesceProof::Severed,

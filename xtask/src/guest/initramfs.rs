@@ -15,8 +15,9 @@ pub(crate) fn write(archive: &Path, program: &Path, modules: &[PathBuf]) -> Resu
         number += 1;
         let entry = Builder::new(name)
             .ino(number)
-            .set_mode_file_type(kind)
+            // In this order: the mode has the type in its upper bits.
             .mode(mode)
+            .set_mode_file_type(kind)
             .rdev_major(rdev.0)
             .rdev_minor(rdev.1);
         let mut file = entry.write(&mut out, bytes.len() as u32);

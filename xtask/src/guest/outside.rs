@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 /// RFC 5737: documentation. Each namespace is a world of its own, so all have the same.
 const ADDRESS: &str = "192.0.2.2/24";
+/// The guest's, with the station addresses of guest/src/echo.rs.
+const GUEST: &str = "192.0.2.1";
 const INTERFACE: &str = "wire0";
 /// A simulator that was told to end does so at once.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -37,9 +39,6 @@ impl Outside {
         limit: Duration,
     ) -> Result<Self> {
         let namespace = Netns::create()?;
-        namespace.ip(&["tuntap", "add", "dev", INTERFACE, "mode", "tap"])?;
-        namespace.ip(&["address", "add", ADDRESS, "dev", INTERFACE])?;
-        namespace.ip(&["link", "set", "dev", INTERFACE, "up"])?;
         // Paths of sockets are short: at most 107 bytes.
         let socket =
             std::env::temp_dir().join(format!("longshore-{}-{number}", std::process::id()));
@@ -63,6 +62,12 @@ impl Outside {
             ensure!(start.elapsed() < limit, "the simulator does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }
+        // It made the TAP first, in the namespace it runs in.
+        namespace.ip(&["address", "add", ADDRESS, "dev", INTERFACE])?;
+        namespace.ip(&["link", "set", "dev", INTERFACE, "up"])?;
+        // The tests that have no stack ask by ARP, and answer none: the kernel need not ask.
+        let mac = format!("02:4c:53:00:00:{:02x}", 1 + number);
+        namespace.ip(&["neigh", "replace", GUEST, "lladdr", &mac, "dev", INTERFACE])?;
         Ok(Self {
             simulator: RefCell::new(simulator),
             namespace,
