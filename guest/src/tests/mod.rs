@@ -22,6 +22,8 @@ pub(crate) struct Guest<'a> {
     pub(crate) outside: &'a Outside,
     /// The NICs.
     pub(crate) nics: Vec<Address>,
+    /// The executable model is behind: it does all of a batch before it answers the next register access.
+    pub(crate) model: bool,
 }
 
 type Test = fn(&Guest) -> Result<String>;
@@ -47,7 +49,8 @@ const TESTS: &[(&str, Test)] = &[
 
 /// Runs all tests, or those that the kernel's command line names (`longshore.tests=a,b`).
 pub(crate) fn run(outside: &Outside) {
-    let wanted = wanted();
+    let line = std::fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    let wanted = option(&line, "tests").map(|list| list.split(',').collect::<Vec<_>>());
     let nics = match card::addresses() {
         Ok(nics) => nics,
         Err(error) => {
@@ -56,12 +59,14 @@ pub(crate) fn run(outside: &Outside) {
             return;
         }
     };
-    let guest = Guest { outside, nics };
+    let model = option(&line, "model").is_some();
+    let guest = Guest {
+        outside,
+        nics,
+        model,
+    };
     for (name, test) in TESTS {
-        if wanted
-            .as_ref()
-            .is_some_and(|list| !list.iter().any(|w| w == name))
-        {
+        if wanted.as_ref().is_some_and(|list| !list.contains(name)) {
             continue;
         }
         outside.tell(&format!("run {name}"));
@@ -75,10 +80,24 @@ pub(crate) fn run(outside: &Outside) {
     outside.tell("end");
 }
 
-fn wanted() -> Option<Vec<String>> {
-    let line = std::fs::read_to_string("/proc/cmdline").ok()?;
-    let list = line
-        .split_whitespace()
-        .find_map(|word| word.strip_prefix("longshore.tests="))?;
-    Some(list.split(',').map(str::to_owned).collect())
+/// The option `longshore.NAME=` of the kernel's command line.
+fn option<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_whitespace().find_map(|word| {
+        word.strip_prefix("longshore.")?
+            .strip_prefix(name)?
+            .strip_prefix('=')
+    })
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn options_are_found_by_their_whole_name() {
+        let line = "quiet longshore.tests=a,b longshore.model=1";
+        assert_eq!(option(line, "tests"), Some("a,b"));
+        assert_eq!(option(line, "model"), Some("1"));
+        assert_eq!(option(line, "test"), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The guest's machine.
 
-use super::Kit;
 use super::process::{Group, limited};
+use super::{Args, Kit};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,13 +20,16 @@ const MESSAGE_LIMIT_MS: u32 = 60_000;
 pub(crate) fn start(
     kit: &Kit,
     sockets: &[PathBuf],
-    tests: &[String],
+    args: &Args,
     logs: &Path,
     limit: Duration,
 ) -> Result<Group> {
     let mut kernel = "console=ttyS0 quiet panic=-1 intel_iommu=on no_timer_check".to_owned();
-    if !tests.is_empty() {
-        kernel += &format!(" longshore.tests={}", tests.join(","));
+    if !args.tests.is_empty() {
+        kernel += &format!(" longshore.tests={}", args.tests.join(","));
+    }
+    if args.model {
+        kernel += " longshore.model=1";
     }
     let console = logs.join("console.log");
     let mut command = limited(limit);

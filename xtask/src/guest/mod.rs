@@ -156,7 +156,7 @@ fn boot(args: &Args, kit: &Kit, logs: &Path) -> Result<usize> {
         .map(|number| outside::Outside::start(&kit.simulator, number, args.model, logs, limit))
         .collect::<Result<Vec<_>>>()?;
     let sockets: Vec<_> = outsides.iter().map(outside::Outside::socket).collect();
-    let guest = machine::start(kit, &sockets, &args.tests, logs, limit)?;
+    let guest = machine::start(kit, &sockets, args, logs, limit)?;
     let passed = session::run(guest, &outsides, limit)?;
     for outside in outsides {
         outside.finish()?;
