@@ -6,16 +6,17 @@ use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
 use crate::seq::SeqNumber;
+use crate::spare::{self, Spare};
 
 /// Ranges that need no memory but the connection's own.
-const INLINE: usize = 6;
+const INLINE: usize = 2;
 
-/// Ranges kept at most, in one block from the heap while there are more than [`INLINE`]. Data that would need one more is
+/// Ranges kept at most, in a borrowed block while there are more than [`INLINE`]. Data that would need one more is
 /// not taken; the peer sends it again.
 const MAX_RANGES: usize = 128;
 
 /// Ranges that are remembered as the latest.
-const LATEST: usize = 4;
+const LATEST: usize = 3;
 
 /// The out-of-order ranges above RCV.NXT: sorted, disjoint, never touching. Positions are kept in 32
 /// bits: none is 2³¹ ahead of RCV.NXT, for the window is at most 2³⁰.
@@ -43,7 +44,29 @@ pub(crate) fn low(position: u64) -> SeqNumber {
     SeqNumber(position as u32)
 }
 
+std::thread_local! {
+    static SPARE: Spare<[SeqNumber; 2]> = const { Spare::new(Vec::new()) };
+}
+
+/// Spare blocks for so many connections of this thread.
+pub(crate) fn preallocate(count: usize) {
+    SPARE.with(|spare| spare::fill(spare, count, MAX_RANGES));
+}
+
+impl Drop for Assembler {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 impl Assembler {
+    fn give_back(&mut self) {
+        if self.ranges.spilled() {
+            let block = core::mem::take(&mut self.ranges).into_vec();
+            SPARE.with(|spare| spare::give(spare, block));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
@@ -59,7 +82,9 @@ impl Assembler {
                 return Insertion::Full;
             }
             if self.ranges.len() == INLINE && !self.ranges.spilled() {
-                self.ranges.grow(MAX_RANGES);
+                let mut block = SPARE.with(|spare| spare::take(spare, MAX_RANGES));
+                block.extend_from_slice(&self.ranges);
+                self.ranges = SmallVec::from_vec(block);
             }
             self.ranges.insert(first, [start, end]);
             self.touch(first);
@@ -122,9 +147,7 @@ impl Assembler {
         }
         if self.ranges.is_empty() {
             self.latest.clear();
-            if self.ranges.spilled() {
-                self.ranges = SmallVec::new();
-            }
+            self.give_back();
         }
         end
     }
@@ -168,7 +191,7 @@ mod tests {
         }
         assembler.insert(35..40);
         let starts: Vec<_> = assembler.latest_first().map(|r| r[0].0).collect();
-        assert_eq!(starts, [30, 110, 90, 70, 10, 50]);
+        assert_eq!(starts, [30, 110, 90, 10, 50, 70]);
         assert_eq!(assembler.advance(35), 40);
         assert_eq!(assembler.latest_first().count(), 4);
     }

@@ -2,25 +2,27 @@
 
 use core::time::Duration;
 
-use crate::time::Stamp;
-
 /// RFC 5961 §7: "no more than 10 challenge ACKs in any 5-second window" is the recommended default.
 const LIMIT: u8 = 10;
-const WINDOW: Duration = Duration::from_secs(5);
+const WINDOW: u32 = 5;
 
 /// The ACK throttling of RFC 5961 §7, for one connection. It also ends ACK loops between two ends
 /// that disagree about their sequence numbers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Throttle {
-    since: Stamp,
+    /// In seconds.
+    since: u32,
     sent: u8,
 }
 
 impl Throttle {
     /// Whether one more may go out at `now`.
     pub(crate) fn allow(&mut self, now: Duration) -> bool {
-        if self.since.elapsed(now) >= WINDOW {
-            self.since = now.into();
+        // 136 years.
+        #[expect(clippy::cast_possible_truncation)]
+        let seconds = now.as_secs() as u32;
+        if seconds.wrapping_sub(self.since) >= WINDOW {
+            self.since = seconds;
             self.sent = 0;
         }
         let allowed = self.sent < LIMIT;

@@ -16,6 +16,28 @@ pub enum Ecn {
     Request,
 }
 
+/// Keep-alive (RFC 9293 §3.8.4): probes on an idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first probe (TCP_KEEPIDLE).
+    pub idle: Duration,
+    /// Between probes (TCP_KEEPINTVL).
+    pub interval: Duration,
+    /// Unanswered probes before the connection fails (TCP_KEEPCNT).
+    pub probes: u8,
+}
+
+impl Default for KeepAlive {
+    /// Two hours (RFC 9293 §3.8.4, MUST-28), then nine probes, 75 s apart: Linux's.
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_secs(7200),
+            interval: Duration::from_secs(75),
+            probes: 9,
+        }
+    }
+}
+
 /// Settings of a connection. Copied into it; a change afterwards has no effect on it.
 ///
 /// Where an RFC leaves a choice, the defaults are Linux's.
@@ -62,6 +84,13 @@ pub struct Config {
     pub time_wait: Duration,
     /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_wait_2: Duration,
+    /// Keep-alive; off by default (RFC 9293 §3.8.4, MUST-25).
+    pub keep_alive: Option<KeepAlive>,
+    /// How long data may stay unacknowledged, or a window closed, before an established connection fails; `None`: as long as
+    /// `retries` say (RFC 9293 §3.8.3, MUST-21).
+    pub user_timeout: Option<Duration>,
+    /// When full segments time out again and again, try smaller ones (RFC 4821 §7.7).
+    pub black_hole_detection: bool,
     /// Congestion control.
     pub congestion: Algorithm,
     /// Explicit congestion notification. DCTCP asks for it in any case.
@@ -150,6 +179,9 @@ impl Default for Config {
             retries: 15,
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
+            keep_alive: None,
+            user_timeout: None,
+            black_hole_detection: true,
             congestion: Algorithm::Cubic,
             ecn: Ecn::Accept,
             pacing: false,

@@ -1,6 +1,6 @@
 //! Counters of a connection.
 
-/// What a connection has done so far.
+/// What a connection has done so far. The 32-bit ones wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Wire segments received (coalesced ones counted singly).
@@ -12,29 +12,35 @@ pub struct Counters {
     /// Payload bytes sent, retransmissions included.
     pub bytes_out: u64,
     /// Wire segments sent again.
-    pub retransmitted: u64,
+    pub retransmitted: u32,
     /// Fast retransmits: recoveries entered without a time-out.
-    pub fast_retransmits: u64,
+    pub fast_retransmits: u32,
     /// Expiries of the retransmission timer.
-    pub timeouts: u64,
+    pub timeouts: u32,
     /// Duplicate ACKs received.
-    pub duplicate_acks: u64,
+    pub duplicate_acks: u32,
     /// Window probes sent.
-    pub probes: u64,
+    pub probes: u32,
     /// Segments with data beyond RCV.NXT.
-    pub out_of_order: u64,
+    pub out_of_order: u32,
     /// Segments that the window or PAWS turned away.
-    pub unacceptable: u64,
+    pub unacceptable: u32,
     /// Tail loss probes sent (RFC 8985 §7).
-    pub tail_probes: u64,
+    pub tail_probes: u32,
     /// Reductions of the window that proved wrong and were taken back (RFC 5682, RFC 3522).
-    pub undone: u64,
+    pub undone: u32,
     /// D-SACKs received (RFC 2883).
-    pub dsacks: u64,
+    pub dsacks: u32,
     /// Segments received with a congestion mark (RFC 3168).
-    pub marked: u64,
+    pub marked: u32,
     /// Reductions of the window because of echoed marks.
-    pub echoes: u64,
+    pub echoes: u32,
+    /// Keep-alive probes sent.
+    pub keep_alives: u32,
+    /// Times that the path's MTU proved to be smaller.
+    pub mtu_reductions: u32,
+    /// Of these, found by time-outs and not by a message.
+    pub black_holes: u32,
     /// Challenge ACKs sent (RFC 5961).
-    pub challenge_acks: u64,
+    pub challenge_acks: u32,
 }

@@ -24,6 +24,8 @@ bitflags! {
         /// The state is CLOSED: no segment and no timer follows (but one last
         /// [`Connection::poll_transmit`](crate::Connection::poll_transmit)).
         const CLOSED = 0x40;
+        /// The peer has told of urgent data: [`Connection::urgent_offset`](crate::Connection::urgent_offset) says how far.
+        const URGENT = 0x80;
     }
 }
 

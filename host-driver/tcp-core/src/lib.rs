@@ -6,7 +6,8 @@
 //! time in tests.
 //!
 //! * [`Connection`]: a transmission control block, from SYN-SENT or the end of a passive handshake on.
-//! * [`HalfOpen`]: what a passive open costs until its handshake is over (at most 128 bytes).
+//! * [`HalfOpen`]: what a passive open costs until its handshake is over (at most 128 bytes); [`SynCookies`]: one that
+//!   costs nothing.
 //! * [`TimeWait`]: what a connection costs during 2MSL (at most 128 bytes).
 //! * [`Segment`] in, [`Transmit`] out: headers only. A `Transmit` may be a *super-segment* of up to
 //!   [`Config::max_transmit`] bytes that the NIC (or software) cuts into segments of `mss` bytes;
@@ -51,8 +52,6 @@
 //! assert_eq!(server.available(), 100);
 //! # Ok::<(), tcp_core::WriteClosed>(())
 //! ```
-//!
-//! Not here yet: ECN, keep-alive, urgent data.
 #![forbid(unsafe_code)]
 
 mod assembler;
@@ -60,6 +59,7 @@ mod challenge;
 mod config;
 pub mod congestion;
 mod connection;
+mod cookie;
 mod counters;
 mod event;
 mod half_open;
@@ -72,6 +72,7 @@ mod rtt;
 mod sack;
 mod segment;
 mod seq;
+mod spare;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod time;
@@ -79,8 +80,9 @@ mod time_wait;
 mod timestamps;
 mod transmit;
 
-pub use config::{Config, Ecn};
+pub use config::{Config, Ecn, KeepAlive};
 pub use connection::{Connection, Info, Placement, Received, State};
+pub use cookie::SynCookies;
 pub use counters::Counters;
 pub use event::{ConnectionError, Events, WriteClosed};
 pub use half_open::{HalfOpen, HalfOpenExpiry, HalfOpenOutcome};
@@ -91,5 +93,6 @@ pub use reset::reset_for;
 pub use sack::SackBlocks;
 pub use segment::{Flags, Ports, Segment};
 pub use seq::SeqNumber;
+pub use spare::preallocate;
 pub use time_wait::{TimeWait, TimeWaitOutcome};
 pub use transmit::{EmitError, MAX_HEADER_LEN, Transmit};

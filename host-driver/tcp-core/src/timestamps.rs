@@ -3,10 +3,9 @@
 use core::time::Duration;
 
 use crate::options::Timestamps;
-use crate::time::Stamp;
 
 /// RFC 7323 §5.5: TS.Recent is invalid after 24 days without an update.
-const VALIDITY: Duration = Duration::from_secs(24 * 24 * 3600);
+const VALIDITY: u32 = 24 * 24 * 3600;
 
 /// Echoes older than this measure nothing.
 const MAX_ECHO_AGE: u32 = 10 * 60 * 1000;
@@ -18,8 +17,8 @@ pub(crate) struct TimestampState {
     pub(crate) offset: u32,
     /// TS.Recent.
     recent: u32,
-    /// When TS.Recent was set.
-    recent_at: Stamp,
+    /// When TS.Recent was set, in seconds.
+    recent_at: u32,
 }
 
 /// TSval at `now`: milliseconds, as Linux (RFC 7323 §5.4: between 1 ms and 1 s a tick).
@@ -28,12 +27,17 @@ pub(crate) fn clock(now: Duration, offset: u32) -> u32 {
     (now.as_millis() as u32).wrapping_add(offset)
 }
 
+#[expect(clippy::cast_possible_truncation)]
+fn seconds(now: Duration) -> u32 {
+    now.as_secs() as u32
+}
+
 impl TimestampState {
     pub(crate) fn new(now: Duration, offset: u32, recent: u32) -> Self {
         Self {
             offset,
             recent,
-            recent_at: now.into(),
+            recent_at: seconds(now),
         }
     }
 
@@ -47,7 +51,8 @@ impl TimestampState {
 
     /// RFC 7323 §5.3, R1: "SEG.TSval < TS.Recent" on a valid TS.Recent.
     pub(crate) fn is_old(&self, now: Duration, value: u32) -> bool {
-        value.wrapping_sub(self.recent).cast_signed() < 0 && self.recent_at.elapsed(now) < VALIDITY
+        value.wrapping_sub(self.recent).cast_signed() < 0
+            && seconds(now).wrapping_sub(self.recent_at) < VALIDITY
     }
 
     /// Whether `value` is later than TS.Recent (RFC 6191 §2 asks it of a SYN in TIME-WAIT).
@@ -59,7 +64,7 @@ impl TimestampState {
     pub(crate) fn update(&mut self, now: Duration, value: u32) {
         if !self.is_old(now, value) {
             self.recent = value;
-            self.recent_at = now.into();
+            self.recent_at = seconds(now);
         }
     }
 
@@ -81,7 +86,7 @@ mod tests {
         assert!(state.is_old(Duration::ZERO, 4));
         assert!(state.is_old(Duration::ZERO, u32::MAX));
         assert!(!state.is_old(Duration::ZERO, 5));
-        assert!(!state.is_old(VALIDITY, 4));
+        assert!(!state.is_old(Duration::from_secs(u64::from(VALIDITY)), 4));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Transmit {
     pub flags: Flags,
     /// The window field as it goes on the wire: already scaled down.
     pub window: u16,
+    /// The urgent pointer; meaningless without [`Flags::URG`]. A segment with it is never a super-segment.
+    pub urgent: u16,
     /// Options; every segment of a super-segment carries the same.
     pub options: Options,
     /// Payload as stream offsets of the send buffer.
@@ -57,6 +59,7 @@ impl Transmit {
             ack,
             flags,
             window,
+            urgent: 0,
             options: Options::default(),
             payload: 0..0,
             mss: 1,
@@ -104,7 +107,8 @@ impl Transmit {
         fixed[12] = offset << 4;
         fixed[13] = self.flags.bits();
         fixed[14..16].copy_from_slice(&self.window.to_be_bytes());
-        fixed[16..20].fill(0);
+        fixed[16..18].fill(0);
+        fixed[18..20].copy_from_slice(&self.urgent.to_be_bytes());
         self.options.write(options);
         Ok(needed)
     }
@@ -141,7 +145,7 @@ impl Transmit {
             ports,
             flags: self.flags,
             window: self.window,
-            urgent: 0,
+            urgent: self.urgent,
             options: self.options,
             payload_len: u32::try_from(self.payload_len()).unwrap_or(u32::MAX),
             segments: u16::try_from(self.segment_count()).unwrap_or(u16::MAX),

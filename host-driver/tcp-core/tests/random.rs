@@ -39,6 +39,7 @@ proptest! {
             ack: SeqNumber(ack),
             flags: Flags::from_bits_retain(flags),
             window,
+            urgent: 0,
             options: Options {
                 mss,
                 window_scale: shift,

@@ -78,7 +78,7 @@ impl Connection {
         let recovering = self.recovery.phase;
         let mut news = self.update_scoreboard(now, segment, ack);
         news.duplicate = duplicate;
-        self.counters.duplicate_acks += u64::from(duplicate);
+        self.counters.duplicate_acks += u32::from(duplicate);
         if news.acked > 0 {
             self.measure(now, segment, &news);
         }
@@ -114,6 +114,7 @@ impl Connection {
             return Events::empty();
         }
         self.timers.retries = 0;
+        self.progress = now.into();
         self.tail_moved = true;
         self.rtt.reset_back_off();
         if self.snd.in_flight() > 0 {

@@ -16,6 +16,7 @@ impl Connection {
     /// In CLOSED, nothing happens: the caller answers with [`reset_for`](crate::reset_for).
     pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> Received {
         self.counters.segs_in += u64::from(segment.segments.max(1));
+        self.note_sign_of_life(now);
         match self.state {
             State::Closed => Received::default(),
             State::SynSent => self.on_segment_syn_sent(now, segment),
@@ -88,12 +89,13 @@ impl Connection {
         let mut events = Events::empty();
         if self.state == State::SynReceived {
             self.snd.wl1 = seq;
-            events |= self.enter_established();
+            events |= self.enter_established(now);
         }
         events |= self.acknowledge(now, segment, seq, ack);
         events |= self.after_acknowledgement(now);
         self.take_mark(segment);
-        // Sixth (the urgent pointer): not yet. Seventh and eighth: text and FIN.
+        events |= self.take_urgent(segment, seq);
+        // Seventh and eighth: text and FIN.
         let mut received = self.take_text(now, segment, seq);
         received.events |= events;
         received

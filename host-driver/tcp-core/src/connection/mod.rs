@@ -6,8 +6,10 @@ mod ecn;
 mod handshake;
 mod info;
 mod input;
+mod keep_alive;
 mod output;
 mod pacing;
+mod path_mtu;
 mod probe;
 mod program;
 mod rack;
@@ -21,6 +23,7 @@ mod state;
 mod syn_sent;
 mod text;
 mod timers;
+mod urgent;
 
 use core::time::Duration;
 
@@ -41,16 +44,18 @@ use crate::options::Options;
 use crate::rtt::RttEstimator;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
-use crate::time::Deadline;
+use crate::time::{Deadline, Stamp};
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
 use ecn::EcnState;
+use keep_alive::KeepAliveState;
 use probe::TailProbe;
 use rack::Rack;
 use receive::ReceiveSpace;
 use recovery::{Phase, Recovery, Suspicion};
 use scoreboard::Scoreboard;
+pub(crate) use scoreboard::preallocate;
 use send::SendSpace;
 use settings::Settings;
 use timers::Timers;
@@ -80,6 +85,11 @@ pub struct Connection {
     /// Something was sent or acknowledged since the timer for the next probe was armed.
     tail_moved: bool,
     ecn: EcnState,
+    keep_alive: KeepAliveState,
+    /// When the peer was last heard.
+    heard: Stamp,
+    /// When data was last acknowledged, or the first of what is in flight was sent.
+    progress: Stamp,
     /// Data does not leave before.
     departure: Deadline,
     ack: AckPolicy,
@@ -115,6 +125,9 @@ impl Connection {
             tail_probe_due: false,
             tail_moved: false,
             ecn: EcnState::default(),
+            keep_alive: KeepAliveState::new(config.keep_alive),
+            heard: Stamp::default(),
+            progress: Stamp::default(),
             departure: Deadline::NONE,
             ack: AckPolicy::new(config.quick_acks, config.mss.max(1)),
             timers: Timers::default(),
@@ -189,6 +202,8 @@ impl Connection {
         self.ack.clear();
         self.probe = false;
         self.departure = Deadline::NONE;
+        self.keep_alive.deadline = Deadline::NONE;
+        self.keep_alive.due = false;
     }
 
     /// TIME-WAIT: "start the time-wait timer, turn off the other timers" (RFC 9293 §3.10.7.4).
@@ -196,6 +211,7 @@ impl Connection {
         self.state = State::TimeWait;
         self.timers = Timers::default();
         self.tail_probe = None;
+        self.keep_alive.deadline = Deadline::NONE;
         self.timers.arm_end(now + self.settings.time_wait.into());
         Events::TIME_WAIT
     }

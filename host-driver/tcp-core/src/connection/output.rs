@@ -30,7 +30,8 @@ impl Connection {
                     }
                     self.poll_retransmit(now).or_else(|| self.poll_data(now))
                 })
-                .or_else(|| self.poll_probe(now)),
+                .or_else(|| self.poll_probe(now))
+                .or_else(|| self.poll_keep_alive(now)),
         };
         let transmit = transmit.or_else(|| self.poll_ack(now));
         match &transmit {
@@ -52,7 +53,7 @@ impl Connection {
             return None;
         }
         let again = self.snd.max > 0;
-        self.counters.retransmitted += u64::from(again);
+        self.counters.retransmitted += u32::from(again);
         self.snd.timed = None;
         if !again {
             self.snd.time_from(1, now);
@@ -130,6 +131,9 @@ impl Connection {
     /// Sends for the first time what lies between two positions, and the FIN if so told.
     pub(super) fn send_new(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
         let mss = u64::from(self.mss());
+        if self.snd.max == self.snd.una {
+            self.progress = now.into();
+        }
         self.snd.max = end + u64::from(fin);
         if !(end - start).is_multiple_of(mss) {
             self.snd.small_end = end;
@@ -162,8 +166,9 @@ impl Connection {
         let window = (snd.una + snd.wnd).saturating_sub(snd.max);
         let congestion = window_limit.saturating_sub(pipe);
         let whole = |len: u64| len - len % mss;
-        // CWR belongs on one segment (RFC 3168 §6.1.2), and a super-segment repeats its flags.
-        let batch = if self.ecn.reduced {
+        // CWR belongs on one segment (RFC 3168 §6.1.2), an urgent pointer differs from segment to segment, and a
+        // super-segment repeats its header.
+        let batch = if self.ecn.reduced || self.is_urgent(snd.max) {
             queued.min(mss)
         } else if queued <= u64::from(self.settings.max_transmit) && !self.settings.pacing {
             queued
@@ -269,11 +274,12 @@ impl Connection {
         if end > start && end == self.snd.data_end() {
             flags |= Flags::PSH;
         }
-        Transmit {
+        let mut transmit = Transmit {
             seq: self.snd.seq(start),
             ack: self.rcv.seq(self.rcv.nxt),
             flags,
             window,
+            urgent: 0,
             options,
             // Empty ranges are put at 0, for a FIN or an ACK has no place in the buffer.
             payload: if end > start {
@@ -283,7 +289,9 @@ impl Connection {
             },
             mss: self.mss(),
             ect: false,
-        }
+        };
+        self.add_urgent(&mut transmit, start);
+        transmit
     }
 
     /// Adds SACK blocks, if they leave room for `len` bytes of payload; else an ACK of its own has to carry them.

@@ -60,7 +60,7 @@ impl Connection {
     pub(super) fn on_tail_probe_timeout(&mut self, now: Duration) {
         self.tail_probe_due = true;
         // RFC 8985 §7.3: "the sender MUST arm an RTO timer" after the probe.
-        self.timers.arm_retransmission(now, self.rtt.rto());
+        self.timers.arm_retransmission(now, self.patience(now));
     }
 
     /// RFC 8985 §7.3, TLP_send_probe(): new data if there is some and the peer has room for it, else the last segment.

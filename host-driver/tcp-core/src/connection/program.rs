@@ -78,6 +78,13 @@ impl Connection {
         self.take_reset()
     }
 
+    /// Whether everything that was written, and the FIN after it, is acknowledged: what a lingering close (SO_LINGER) waits
+    /// for. True once the connection is over, whatever became of the data.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.state == State::Closed || (self.snd.fin && self.snd.fin_acked())
+    }
+
     /// Why the connection failed; `Some` once, and never again.
     pub fn take_error(&mut self) -> Option<ConnectionError> {
         self.error.take()

@@ -2,7 +2,7 @@
 //!
 //! Whatever was sent before something that has arrived, and not just before, is lost.
 
-use super::scoreboard::{Mark, Record, Scoreboard};
+use super::scoreboard::{Mark, Record, SPAN_UNIT, Scoreboard};
 use crate::seq::SeqNumber;
 use crate::time::Micros;
 
@@ -17,12 +17,10 @@ const PERSIST: u8 = 16;
 struct Evidence {
     sent: Micros,
     span: u16,
-    first_sent: Micros,
-    end: SeqNumber,
     again: bool,
-    /// Since `sent`, in microseconds; and since `first_sent`.
+    end: SeqNumber,
+    /// Since `sent`, in microseconds.
     rtt: u32,
-    rtt_of_first: u32,
 }
 
 impl Evidence {
@@ -32,9 +30,11 @@ impl Evidence {
         if self.sent == record.sent && self.span == record.span && self.again == again {
             return (self.end > record.end).then_some(self.rtt);
         }
-        let after = self.first_sent.is_after(record.sent)
-            || (self.first_sent == record.sent && self.end > record.end);
-        after.then_some(self.rtt_of_first)
+        let span = u32::from(self.span) * SPAN_UNIT;
+        let first_sent = Micros(self.sent.0.wrapping_sub(span));
+        let after = first_sent.is_after(record.sent)
+            || (first_sent == record.sent && self.end > record.end);
+        after.then_some(self.rtt.saturating_add(span))
     }
 
     fn is_newer_than(&self, other: &Self) -> bool {
@@ -117,11 +117,9 @@ impl Rack {
         let evidence = Evidence {
             sent: record.sent,
             span: record.span,
-            first_sent: record.first_sent(),
-            end: record.end,
             again,
+            end: record.end,
             rtt,
-            rtt_of_first: now.since(record.first_sent()),
         };
         if self
             .latest

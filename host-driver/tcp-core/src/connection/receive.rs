@@ -25,6 +25,8 @@ pub(super) struct ReceiveSpace {
     pub(super) fin: Option<u64>,
     /// What has arrived ahead of RCV.NXT.
     pub(super) assembler: Assembler,
+    /// RCV.UP: one past the last urgent byte that the peer has told of.
+    pub(super) urgent_end: u64,
     /// What came twice and was not told of yet (RFC 2883).
     pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
 }
@@ -41,6 +43,7 @@ impl ReceiveSpace {
             shift: 0,
             fin: None,
             assembler: Assembler::default(),
+            urgent_end: 0,
             duplicate: None,
         }
     }

@@ -88,6 +88,13 @@ impl Recovery {
         };
     }
 
+    /// What is in flight goes out again though nothing was lost to congestion: the window stays. Everything below `max` was
+    /// sent.
+    pub(super) fn enter_without_reduction(&mut self, max: u64, window: u64, ssthresh: u64) {
+        self.enter_fast(max, window, (window, ssthresh));
+        self.window = low(window);
+    }
+
     /// An ACK during fast recovery told that `delivered` more bytes have arrived; `pipe` are in flight now.
     ///
     /// `advanced`: it moved SND.UNA and nothing new was found lost.

@@ -49,14 +49,18 @@ impl Connection {
         };
         let quota = self.congestion_window().saturating_sub(self.pipe());
         let allowed = quota - quota % mss;
-        let batch = self.largest_batch();
+        let batch = if self.is_urgent(start) {
+            mss
+        } else {
+            self.largest_batch()
+        };
         let len = u64::from(record.len()).min(allowed).min(batch).min(room);
         if len == 0 {
             return None;
         }
         if start == self.snd.una {
             // As Linux: the timer is that of the segment that goes out now.
-            self.timers.arm_retransmission(now, self.rtt.rto());
+            self.timers.arm_retransmission(now, self.patience(now));
         }
         Some(self.send_again(now, start, start + len))
     }
@@ -73,7 +77,8 @@ impl Connection {
         }
         // Karn: no measurement of what is sent twice (RFC 6298 §3).
         self.snd.timed = None;
-        self.counters.retransmitted += (end - start).div_ceil(u64::from(self.mss()));
+        let segments = (end - start).div_ceil(u64::from(self.mss()));
+        self.counters.retransmitted += u32::try_from(segments).unwrap_or(u32::MAX);
         let data_end = self.snd.data_end();
         let fin = self.snd.fin && end > data_end;
         self.segment(now, start.min(data_end), end.min(data_end), fin)

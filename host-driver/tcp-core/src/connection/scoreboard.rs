@@ -3,17 +3,18 @@
 //! The bytes from SND.UNA to SND.NXT are a row of records without gaps. A record is not a segment: neighbours of the
 //! same fate that were sent at about the same time are one. So a window of any size fits in a small memory: a connection
 //! has room for [`INLINE`] records in itself; while more holes are open than fit there, it has one block for [`CAPACITY`]
-//! from the heap. When that is full too, neighbours are joined at the price of a later send time (a loss is found later)
+//! from the thread's spare ones. When that is full too, neighbours are joined at the price of a later send time (a loss is found later)
 //! or of a forgotten SACK (RFC 2018 §8: a sender may ignore them), never of correctness.
 
 use bitflags::bitflags;
 use smallvec::SmallVec;
 
 use crate::seq::SeqNumber;
+use crate::spare::{self, Spare};
 use crate::time::Micros;
 
 /// Records that need no memory but the connection's own.
-const INLINE: usize = 14;
+const INLINE: usize = 4;
 
 /// Records at most.
 const CAPACITY: usize = 192;
@@ -58,7 +59,7 @@ impl Record {
 }
 
 /// Microseconds in a unit of [`Record::span`].
-const SPAN_UNIT: u32 = 16;
+pub(super) const SPAN_UNIT: u32 = 16;
 
 /// A record as it is kept: it starts where the one before ends.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,15 @@ struct Stored {
     sent: Micros,
     span: u16,
     mark: Mark,
+}
+
+std::thread_local! {
+    static SPARE: Spare<Stored> = const { Spare::new(Vec::new()) };
+}
+
+/// Spare blocks for so many connections of this thread.
+pub(crate) fn preallocate(count: usize) {
+    SPARE.with(|spare| spare::fill(spare, count, CAPACITY));
 }
 
 /// The row.
@@ -140,8 +150,14 @@ impl Scoreboard {
 
     /// New data up to `end` was sent at `now`. Joins the last record if that was begun at most `grain` microseconds ago.
     pub(super) fn push(&mut self, end: SeqNumber, now: Micros, grain: u32) {
-        if let Some(last) = self.count().checked_sub(1)
-            && self.row[last].mark.is_empty()
+        let last = self.count().wrapping_sub(1);
+        // While nothing is lost, no block is borrowed for the sake of finer times.
+        let grain = if self.count() == INLINE && !self.row.spilled() {
+            u32::MAX
+        } else {
+            grain
+        };
+        if self.row.get(last).is_some_and(|last| last.mark.is_empty())
             && now.since(self.tail_since) <= grain.min(u32::from(u16::MAX) * SPAN_UNIT)
         {
             self.row[last].end = end;
@@ -178,12 +194,7 @@ impl Scoreboard {
         }
         self.start = una;
         if whole == self.count() {
-            // Gives a block from the heap back.
-            if self.row.spilled() {
-                self.row = SmallVec::new();
-            } else {
-                self.row.clear();
-            }
+            self.clear();
         } else if whole > 0 {
             self.row.drain(..whole);
         }
@@ -325,10 +336,22 @@ impl Scoreboard {
         });
     }
 
-    /// Makes room for so many more records: in the connection, then on the heap, then by joining some.
+    /// Nothing is in flight any more: gives a borrowed block back.
+    fn clear(&mut self) {
+        if self.row.spilled() {
+            let block = core::mem::take(&mut self.row).into_vec();
+            SPARE.with(|spare| spare::give(spare, block));
+        } else {
+            self.row.clear();
+        }
+    }
+
+    /// Makes room for so many more records: in the connection, then in a borrowed block, then by joining some.
     fn reserve(&mut self, more: usize) {
         if self.count() + more > INLINE && !self.row.spilled() {
-            self.row.grow(CAPACITY);
+            let mut block = SPARE.with(|spare| spare::take(spare, CAPACITY));
+            block.extend_from_slice(&self.row);
+            self.row = SmallVec::from_vec(block);
         }
         while self.count() + more > CAPACITY {
             self.make_room();
@@ -383,6 +406,13 @@ impl Scoreboard {
         if mark.contains(Mark::LOST) {
             apply(&mut self.lost);
         }
+    }
+}
+
+/// A connection that ends in disorder gives its block back too.
+impl Drop for Scoreboard {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

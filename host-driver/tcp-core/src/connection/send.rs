@@ -34,6 +34,8 @@ pub(super) struct SendSpace {
     pub(super) last_sent: Stamp,
     /// The segment whose round trip is being timed: the number that acknowledges it, and when it was sent.
     pub(super) timed: Option<(SeqNumber, Stamp)>,
+    /// SND.UP: one past the last urgent byte.
+    pub(super) urgent_end: u64,
     /// Data up to here was sent while the congestion window held more back.
     pub(super) limited_until: u64,
 }
@@ -54,6 +56,7 @@ impl SendSpace {
             small_end: 0,
             last_sent: Stamp::default(),
             timed: None,
+            urgent_end: 0,
             limited_until: 0,
         }
     }

@@ -14,6 +14,9 @@ pub(super) struct Settings {
     pub(super) syn_window: u16,
     pub(super) nagle: bool,
     pub(super) pacing: bool,
+    pub(super) black_hole_detection: bool,
+    /// Zero: none.
+    pub(super) user_timeout: Millis,
     pub(super) quick_acks: u8,
     pub(super) initial_window: u8,
     pub(super) syn_retries: u8,
@@ -32,6 +35,8 @@ impl Settings {
             syn_window: config.initial_window_field(),
             nagle: config.nagle,
             pacing: config.pacing,
+            black_hole_detection: config.black_hole_detection,
+            user_timeout: config.user_timeout.unwrap_or_default().into(),
             quick_acks: config.quick_acks,
             initial_window: config.initial_window,
             syn_retries: config.syn_retries,

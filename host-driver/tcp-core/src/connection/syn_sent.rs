@@ -54,7 +54,7 @@ impl Connection {
             return Received::default();
         }
         // Like any ACK, without the window in it, which is set already.
-        let events = self.enter_established();
+        let events = self.enter_established(now);
         self.take_news(now, segment, 1, false);
         self.ack.now = true;
         // "If there are other controls or text in the segment, then continue processing at the
@@ -82,7 +82,7 @@ impl Connection {
     }
 
     /// ESTABLISHED, or where a close that waited for it leads.
-    pub(super) fn enter_established(&mut self) -> Events {
+    pub(super) fn enter_established(&mut self, now: Duration) -> Events {
         if self.timers.retries > 0 {
             self.rtt.syn_was_retransmitted();
         }
@@ -91,6 +91,7 @@ impl Connection {
         } else {
             State::Established
         };
+        self.arm_keep_alive(now);
         Events::ESTABLISHED | Events::WRITABLE
     }
 }

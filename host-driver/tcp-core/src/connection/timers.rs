@@ -118,6 +118,7 @@ impl Connection {
             .min(timers.end)
             .min(self.ack.deadline)
             .min(self.departure)
+            .min(self.keep_alive.deadline)
             .at()
     }
 
@@ -140,6 +141,9 @@ impl Connection {
                 Early::TailProbe => self.on_tail_probe_timeout(now),
             }
         }
+        if self.keep_alive.deadline.is_due(now) {
+            events |= self.on_keep_alive_timeout(now);
+        }
         if self.timers.retransmission.is_due(now) {
             events |= match self.timers.waiting {
                 Waiting::Acknowledgement => self.on_retransmission_timeout(now),
@@ -159,7 +163,7 @@ impl Connection {
         } else {
             self.settings.retries
         };
-        if self.timers.retries >= limit {
+        if self.timers.retries >= limit || (!handshake && self.is_user_timeout_over(now)) {
             return self.fail(ConnectionError::TimedOut);
         }
         self.counters.timeouts += 1;
@@ -168,13 +172,27 @@ impl Connection {
             self.snd.syn_due = true;
         } else {
             self.lose_everything(now);
+            self.suspect_black_hole(now);
         }
         self.timers.retries += 1;
         self.snd.timed = None;
         // §5.5 and §5.6: back off, and start the timer again.
         self.rtt.back_off();
-        self.timers.arm_retransmission(now, self.rtt.rto());
+        self.timers.arm_retransmission(now, self.patience(now));
         Events::empty()
+    }
+
+    fn is_user_timeout_over(&self, now: Duration) -> bool {
+        self.user_timeout_at().is_some_and(|at| at <= now)
+    }
+
+    /// The RTO, or what is left of the user time-out.
+    pub(super) fn patience(&self, now: Duration) -> Duration {
+        let rto = self.rtt.rto();
+        match self.user_timeout_at() {
+            Some(at) => rto.min(at.saturating_sub(now)),
+            None => rto,
+        }
     }
 
     /// RFC 6298 §5.4: "Retransmit the earliest segment that has not been acknowledged", and what follows it as the window
@@ -197,13 +215,13 @@ impl Connection {
 
     /// RFC 9293 §3.8.6.1: probe, at growing intervals (SHLD-29, SHLD-30).
     fn on_persist_timeout(&mut self, now: Duration) -> Events {
-        if self.timers.retries >= self.settings.retries {
+        if self.timers.retries >= self.settings.retries || self.is_user_timeout_over(now) {
             return self.fail(ConnectionError::TimedOut);
         }
         self.timers.retries += 1;
         self.probe = true;
         self.rtt.back_off();
-        self.timers.arm_persist(now, self.rtt.rto());
+        self.timers.arm_persist(now, self.patience(now));
         Events::empty()
     }
 
@@ -225,6 +243,7 @@ impl Connection {
             // Nothing in flight and yet nothing may be sent: it is the peer's window.
             if waiting != Some(Waiting::Window) {
                 self.timers.retries = 0;
+                self.progress = now.into();
                 self.timers.arm_persist(now, self.rtt.rto());
             }
         } else {

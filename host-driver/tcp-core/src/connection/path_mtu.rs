@@ -1,0 +1,79 @@
+//! The path MTU: what routers tell (RFC 1191, RFC 8201), and what they do not (RFC 4821 §7.7, black holes).
+
+use core::time::Duration;
+
+use super::Connection;
+use crate::congestion::CongestionControl as _;
+use crate::seq::SeqNumber;
+
+/// Least MSS that a message from the network is believed: Linux's net.ipv4.route.min_pmtu (552) less the headers.
+const LEAST_MSS: u16 = 512;
+
+/// Time-outs in a row of full segments after which they are taken to vanish in a black hole (Linux: tcp_retries1).
+const BLACK_HOLE_RETRIES: u8 = 3;
+
+/// The first MSS to try then (Linux: tcp_base_mss).
+const BASE_MSS: u16 = 1024;
+
+impl Connection {
+    /// A router (or a host) says that a packet was too big: one with sequence number `seq` (as the ICMP message quotes it;
+    /// RFC 5927 §4.1 wants it checked). `mss`: what fits in the MTU it tells, less IP and TCP headers without options.
+    ///
+    /// What was lost goes out again at once in smaller segments, and that is no sign of congestion (RFC 8201 §5.4). False if
+    /// the message was not believed, or changed nothing.
+    pub fn on_packet_too_big(&mut self, now: Duration, seq: SeqNumber, mss: u16) -> bool {
+        let known = self
+            .snd
+            .position(seq)
+            .is_some_and(|at| self.snd.una <= at && at < self.snd.max);
+        // RFC 1191 §4: never up. RFC 8201 §4: an MTU below what every path has is not believed.
+        if !known || !self.state.is_synchronized() || mss < LEAST_MSS {
+            return false;
+        }
+        self.shrink_segments(now, mss)
+    }
+
+    /// Full segments have timed out again and again: smaller ones may get through.
+    pub(super) fn suspect_black_hole(&mut self, now: Duration) {
+        let full = self.snd.in_flight() >= u64::from(self.mss());
+        if !self.settings.black_hole_detection || self.timers.retries < BLACK_HOLE_RETRIES || !full
+        {
+            return;
+        }
+        let now_mss = self.negotiated.send_mss;
+        let next = if now_mss > BASE_MSS {
+            BASE_MSS
+        } else {
+            LEAST_MSS
+        };
+        if self.shrink_segments(now, next) {
+            self.counters.black_holes += 1;
+        }
+    }
+
+    fn shrink_segments(&mut self, now: Duration, mss: u16) -> bool {
+        let before = u64::from(self.mss());
+        if mss >= self.negotiated.send_mss {
+            return false;
+        }
+        self.negotiated.send_mss = mss;
+        self.counters.mtu_reductions += 1;
+        self.board.mark_lost(|_| true);
+        self.snd.timed = None;
+        let after = u64::from(self.mss());
+        // The window stays as many bytes as it was, but never less than a segment.
+        debug_assert!(after <= before);
+        self.timers.stop_early(super::timers::Early::TailProbe);
+        self.tail_probe = None;
+        if self.recovery.is_active() || self.board.lost() == 0 {
+            return true;
+        }
+        // RFC 8201 §5.4: not a loss to congestion control. Recovery in the sense of "all this goes again", with the window
+        // as it is.
+        let (window, ssthresh) = (self.control.window(), self.control.ssthresh());
+        self.recovery
+            .enter_without_reduction(self.snd.max, window, ssthresh);
+        self.timers.arm_retransmission(now, self.rtt.rto());
+        true
+    }
+}

@@ -1,0 +1,59 @@
+//! Urgent data (RFC 9293 §3.8.5, RFC 6093).
+
+use super::{Connection, State};
+use crate::event::{Events, WriteClosed};
+use crate::segment::{Flags, Segment};
+use crate::transmit::Transmit;
+
+impl Connection {
+    /// As [`Connection::write`], and the last of these bytes is urgent (MSG_OOB): what the peer is told of is the stream up
+    /// to and with it. A later call moves the mark on.
+    ///
+    /// # Errors
+    /// As [`Connection::write`].
+    pub fn write_urgent(&mut self, len: u64) -> Result<(), WriteClosed> {
+        self.write(len)?;
+        self.snd.urgent_end = self.snd.data_end();
+        Ok(())
+    }
+
+    /// Stream offset after the last urgent byte that the peer has told of, while the program has not read that far (MUST-33:
+    /// how much is left is this less [`Connection::consumed_offset`]). The byte itself may still be on its way.
+    #[must_use]
+    pub fn urgent_offset(&self) -> Option<u64> {
+        let end = self.rcv.urgent_end.saturating_sub(1);
+        (end > self.rcv.consumed).then_some(end)
+    }
+
+    /// Sixth: the urgent pointer. "RCV.UP <- max(RCV.UP,SEG.UP), and signal the user that the remote side has urgent data
+    /// if the urgent pointer is in advance of the data consumed" (RFC 9293 §3.10.7.4).
+    pub(super) fn take_urgent(&mut self, segment: &Segment, seq: u64) -> Events {
+        if !segment.has(Flags::URG) || segment.urgent == 0 || !self.state.can_receive() {
+            return Events::empty();
+        }
+        // RFC 6093 §2.1, MUST-62: the pointer is at the byte after the urgent data.
+        let end = seq + u64::from(segment.urgent);
+        if end <= self.rcv.urgent_end || end <= self.rcv.consumed + 1 {
+            return Events::empty();
+        }
+        self.rcv.urgent_end = end;
+        Events::URGENT
+    }
+
+    /// Sets the pointer of a segment that starts at position `start`, if urgent data follows.
+    pub(super) fn add_urgent(&self, transmit: &mut Transmit, start: u64) {
+        if self.state == State::SynReceived || self.snd.urgent_end <= start {
+            return;
+        }
+        transmit.flags |= Flags::URG;
+        // RFC 9293 §3.8.5 has no word for urgent data further ahead; as Linux, 0xFFFF says "there is some".
+        let ahead = self.snd.urgent_end - start;
+        transmit.urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
+    }
+
+    /// Whether what is sent from position `start` on carries an urgent pointer: then it goes out segment by segment, for a
+    /// super-segment's headers would all have the same.
+    pub(super) fn is_urgent(&self, start: u64) -> bool {
+        self.snd.urgent_end > start
+    }
+}
