@@ -17,7 +17,7 @@ pub struct StackConfig {
     pub listeners: u32,
     /// Children that wait to be accepted, per listener (Linux: somaxconn).
     pub backlog: usize,
-    /// Half-open connections per listener; SYNs beyond are dropped.
+    /// Half-open connections per listener; SYNs beyond are answered with cookies, and nothing of them is kept.
     pub half_open: usize,
     /// Secret for initial sequence numbers and ports; random if not given. For replays in tests.
     pub secret: Option<[u8; 16]>,

@@ -30,7 +30,9 @@ counters! {
     active_opens "Connections that were opened from here.";
     passive_opens "Connections that were accepted into a listener's queue.";
     resets_out "Resets sent to segments that belong to nobody.";
-    syns_dropped "SYNs dropped because a listener had too many half-open connections.";
+    syns_dropped "SYNs dropped because a listener's queue was full.";
+    syn_cookies_out "SYNs answered with a cookie because a listener had too many half-open connections.";
+    syn_cookies_in "Handshakes that a cookie completed.";
     accept_queue_full "Handshakes held back because a listener's queue was full.";
     no_memory "Connections refused because the slab of connections was full.";
     transmits "Transmit requests posted: segments and super-segments.";

@@ -113,7 +113,9 @@ impl Shared {
             Elsewhere::Complete => self.promote(now, tuple, segment, payload),
             Elsewhere::Listener(after) => {
                 match self.addresses.find(tuple.local.ip(), tuple.local.port()) {
-                    Some(listener) => self.on_listener(now, tuple, listener, segment, after),
+                    Some(listener) => {
+                        self.on_listener(now, tuple, listener, segment, payload, after);
+                    }
                     None => self.refuse(now, tuple, segment),
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
 use longshore_refs::{Handle, Recycle, Ref, holder};
@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) reserved: usize,
     /// Half-open connections.
     pub(crate) half_open: usize,
+    /// Until when an ACK may be of a SYN cookie.
+    pub(crate) cookies_until: Duration,
     pub(crate) queue: VecDeque<Child>,
     pub(crate) notify: Option<Arc<dyn Notify>>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ip_core::{IcmpErrorKind, Notice, Verdicts};
 use longshore_driver::{Completed, Received, TxOutcome};
 use nic_abi::fault::Status;
-use tcp_core::{ConnectionError, Events, HalfOpenExpiry, State};
+use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 
 use crate::counters::count;
 use crate::failure::Failure;
@@ -269,10 +269,11 @@ impl Shared {
             IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable => {
                 Failure::Tcp(ConnectionError::Refused)
             }
-            // Path MTU discovery is not there yet; the others are soft.
-            IcmpErrorKind::PacketTooBig { .. }
-            | IcmpErrorKind::TimeExceeded
-            | IcmpErrorKind::ParameterProblem => return,
+            IcmpErrorKind::PacketTooBig { mtu } => {
+                return self.on_packet_too_big(&tuple, error, mtu.into());
+            }
+            // These are soft.
+            IcmpErrorKind::TimeExceeded | IcmpErrorKind::ParameterProblem => return,
         };
         let Some(pcb) = self.table.pcb(&tuple).and_then(|h| self.pcbs.get(h)) else {
             return;
@@ -289,6 +290,23 @@ impl Shared {
                 && connection.state() == State::SynSent
             {
                 self.fail(live, failure);
+            }
+            ((), Events::empty())
+        });
+    }
+
+    /// RFC 1191, RFC 8201: a router tells that a packet did not fit.
+    fn on_packet_too_big(&self, tuple: &Tuple, error: &ip_core::IcmpError, mtu: u32) {
+        let headers = if tuple.local.is_ipv4() { 40 } else { 60 };
+        let mss = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
+        let pcb = self.table.pcb(tuple).and_then(|h| self.pcbs.get(h));
+        let (Some(pcb), Some(sequence)) = (pcb, error.quoted.sequence) else {
+            return;
+        };
+        self.update(&pcb, |live, now| {
+            if !live.dropped && live.tuple == *tuple {
+                live.connection
+                    .on_packet_too_big(now, SeqNumber(sequence), mss);
             }
             ((), Events::empty())
         });

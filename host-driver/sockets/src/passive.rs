@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore_refs::{Handle, holder};
-use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber};
+use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
 
 use crate::counters::count;
 use crate::failure::Failure;
@@ -25,6 +25,7 @@ impl Shared {
         tuple: &Tuple,
         handle: Handle,
         segment: &Segment,
+        payload: &[u8],
         after: Option<SeqNumber>,
     ) {
         let config = self.config.tcp_for(tuple.local.ip());
@@ -32,10 +33,14 @@ impl Shared {
         if let Some(iss) = after {
             initial = Initial { iss, ..initial };
         }
-        let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
+        let Some(listener) = self.listeners.get(handle) else {
             return self.refuse(now, tuple, segment);
         };
-        let Some(listener) = self.listeners.get(handle) else {
+        let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
+            let cookies = now < listener.lock().cookies_until;
+            if cookies && self.on_cookie(now, tuple, handle, segment) {
+                return self.promote(now, tuple, segment, payload);
+            }
             return self.refuse(now, tuple, segment);
         };
         {
@@ -45,7 +50,18 @@ impl Shared {
                 return self.refuse(now, tuple, segment);
             }
             if state.half_open >= self.config.half_open {
-                count(&self.counters.syns_dropped);
+                if state.queue.len() + state.reserved >= state.backlog {
+                    // A handshake could not be completed anyway.
+                    count(&self.counters.syns_dropped);
+                    return;
+                }
+                state.cookies_until = now + SynCookies::LIFETIME;
+                drop(state);
+                let Tuple { local, remote } = *tuple;
+                if let Some(syn_ack) = self.cookies.answer(now, &config, local, remote, segment) {
+                    count(&self.counters.syn_cookies_out);
+                    self.send_bare(now, tuple, &syn_ack);
+                }
                 return;
             }
             state.half_open += 1;
@@ -64,6 +80,40 @@ impl Shared {
             self.queues[queue].timers.stop(timer);
             listener.lock().half_open -= 1;
         }
+    }
+
+    /// An ACK without a half-open entry: if it acknowledges a cookie, the entry is made now. For as long as it takes to
+    /// promote it: the limit is not asked again.
+    fn on_cookie(&self, now: Duration, tuple: &Tuple, handle: Handle, segment: &Segment) -> bool {
+        let config = self.config.tcp_for(tuple.local.ip());
+        let Tuple { local, remote } = *tuple;
+        let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
+            return false;
+        };
+        let Some(listener) = self.listeners.get(handle) else {
+            return false;
+        };
+        {
+            let mut state = listener.lock();
+            if !state.open || state.queue.len() + state.reserved >= state.backlog {
+                return false;
+            }
+            state.half_open += 1;
+        }
+        count(&self.counters.syn_cookies_in);
+        let queue = self.queue_of(tuple);
+        let timer = self.arm(queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let entry = SynEntry {
+            half_open,
+            listener: handle,
+            timer,
+        };
+        let inserted = self.table.insert_new(*tuple, Entry::HalfOpen(entry));
+        if !inserted {
+            self.queues[queue].timers.stop(timer);
+            listener.lock().half_open -= 1;
+        }
+        inserted
     }
 
     /// A handshake is over: the half-open entry becomes a connection with a socket in the listener's queue.

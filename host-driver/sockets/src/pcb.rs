@@ -146,3 +146,15 @@ impl DerefMut for Locked<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_block_of_a_connection_does_not_grow() {
+        // Without its buffers, the slot in the slab and the socket, 24 bytes each. The goal is a kilobyte.
+        let size = size_of::<Live>();
+        assert!(size <= 1120, "{size} bytes");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ip_core::DiscardCounters;
 use longshore_refs::sync::Mutex;
 use longshore_refs::{Census, Handle, Slab};
-use tcp_core::IsnGenerator;
+use tcp_core::{IsnGenerator, SynCookies};
 
 use crate::clock::Clock;
 use crate::config::StackConfig;
@@ -27,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) config: StackConfig,
     pub(crate) clock: Clock,
     pub(crate) isns: IsnGenerator,
+    pub(crate) cookies: SynCookies,
     pub(crate) table: Table,
     pub(crate) addresses: Listeners,
     pub(crate) listeners: Slab<Listener>,

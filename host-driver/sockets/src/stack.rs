@@ -11,7 +11,7 @@ use ip_core::{ConfigError, Discard, DiscardCounters};
 use longshore_driver::{DriverError, QueueConfig};
 use longshore_refs::sync::Mutex;
 use longshore_refs::{Census, Slab, Tally};
-use tcp_core::IsnGenerator;
+use tcp_core::{IsnGenerator, SynCookies};
 
 use crate::clock::Clock;
 use crate::config::StackConfig;
@@ -141,6 +141,8 @@ impl Stack {
         let shared = Shared {
             clock,
             isns: IsnGenerator::new(secret),
+            // A key of its own.
+            cookies: SynCookies::new(secret.map(|byte| byte ^ 0x5c)),
             table: Table::default(),
             addresses: Listeners::default(),
             listeners: Slab::new("listeners", config.listeners, |_| Listener::default()),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tcp_core::{Counters, Events, Info};
+use tcp_core::{Counters, Events, Info, KeepAlive};
 
 use crate::failure::Failure;
 use crate::file::{self, Attempt, File, Side};
@@ -170,6 +170,32 @@ impl TcpStream {
         let pcb = self.file.socket.pcb();
         self.file.shared.update(pcb, |live, _| {
             live.connection.set_nagle(!nodelay);
+            ((), Events::empty())
+        });
+        Ok(())
+    }
+
+    /// SO_KEEPALIVE with its times: probes on an idle connection; `None` (the default) for none.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_keep_alive(&self, settings: Option<KeepAlive>) -> io::Result<()> {
+        let pcb = self.file.socket.pcb();
+        self.file.shared.update(pcb, |live, now| {
+            live.connection.set_keep_alive(now, settings);
+            ((), Events::empty())
+        });
+        Ok(())
+    }
+
+    /// TCP_USER_TIMEOUT: how long data may stay unacknowledged; `None` (the default) leaves it to the retransmissions.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_user_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        let pcb = self.file.socket.pcb();
+        self.file.shared.update(pcb, |live, _| {
+            live.connection.set_user_timeout(limit);
             ((), Events::empty())
         });
         Ok(())

@@ -60,7 +60,17 @@ fn a_flood_of_syns_is_bounded_and_the_listener_serves_on_afterwards() {
     let living = world.b.stack.living();
     assert_eq!((living.half_open, living.pcbs), (100, 0));
     assert_eq!(listener.half_open(), 100);
-    assert_eq!(world.b.stack.counters().syns_dropped, 1900);
+    assert_eq!(world.b.stack.counters().syn_cookies_out, 1900);
+    // While the flood lasts, a client connects with a cookie, and data flows.
+    let (a, b) = world.connect_to(&listener, B4);
+    assert_eq!(world.b.stack.counters().syn_cookies_in, 1);
+    assert_eq!(listener.half_open(), 100);
+    let info = b.info();
+    assert!(
+        info.sack && info.timestamps && info.window_shifts.0 > 0,
+        "{info:?}"
+    );
+    drop((a, b));
     // SYN-ACKs go unanswered and the entries away.
     world.pass(Duration::from_secs(130));
     assert_eq!(listener.half_open(), 0);

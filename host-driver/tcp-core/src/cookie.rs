@@ -24,7 +24,7 @@ const MSS: [u16; 8] = [64, 512, 536, 1024, 1220, 1440, 1460, 8940];
 
 /// A cookie's time unit, and how many of them one is good for (the current one included).
 const UNIT: Duration = Duration::from_secs(64);
-const LIFETIME: u32 = 2;
+const UNITS: u32 = 2;
 
 /// Low bits of the timestamp that hold options: four of window scale (15: none), SACK, ECN.
 const OPTION_BITS: u32 = 6;
@@ -37,6 +37,9 @@ pub struct SynCookies {
 }
 
 impl SynCookies {
+    /// How long a cookie is good for, at most.
+    pub const LIFETIME: Duration = UNIT.saturating_mul(UNITS);
+
     /// Over a key of random bytes, drawn once per boot. Not that of the [`IsnGenerator`](crate::IsnGenerator).
     #[must_use]
     pub const fn new(key: [u8; 16]) -> Self {
@@ -83,7 +86,7 @@ impl SynCookies {
                 let then = now.checked_sub(UNIT * age).unwrap_or_default();
                 self.sequence(then, local, remote, irs, index) == iss
             };
-            (0..LIFETIME).any(fits)
+            (0..UNITS).any(fits)
         })?;
         let mut options = Options {
             mss: Some(MSS[index]),
@@ -122,7 +125,7 @@ impl SynCookies {
             ..*ack
         };
         let (entry, _) = HalfOpen::new(now, config, initial, &syn)?;
-        Some(entry)
+        Some(entry.untimed())
     }
 
     /// The ISS: hash of the tuple, plus the peer's number, plus time in the upper 8 bits, plus the MSS under a hash that
@@ -136,7 +139,6 @@ impl SynCookies {
         mss_index: usize,
     ) -> SeqNumber {
         // Wraps after years; compared for equality only.
-        #[expect(clippy::cast_possible_truncation)]
         let count = (now.as_secs() / UNIT.as_secs()) as u32;
         #[expect(clippy::cast_possible_truncation)]
         let (fixed, moving) = (
@@ -150,7 +152,6 @@ impl SynCookies {
     }
 
     /// The offset that all timestamps of a connection have, but for the options in the first one.
-    #[expect(clippy::cast_possible_truncation)]
     fn offset(&self, local: SocketAddr, remote: SocketAddr) -> u32 {
         (self.hash(local, remote, 0) >> 32) as u32
     }

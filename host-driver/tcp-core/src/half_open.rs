@@ -26,6 +26,8 @@ pub struct HalfOpen {
     /// The peer's window field, never scaled in a SYN.
     peer_window: u16,
     retries: u8,
+    /// `sent` says when the SYN-ACK went out; not if a cookie brought the entry back.
+    timed: bool,
     sent: Stamp,
     expires: Stamp,
 }
@@ -82,6 +84,7 @@ impl HalfOpen {
                 .map(|option| TimestampState::new(now, initial.timestamp_offset, option.value)),
             peer_window: segment.window,
             retries: 0,
+            timed: true,
             sent: now.into(),
             expires: (now + config.initial_rto).into(),
         };
@@ -184,6 +187,14 @@ impl HalfOpen {
         }
     }
 
+    /// The same, made of what a cookie says: when the SYN-ACK went out is not known.
+    pub(crate) fn untimed(self) -> Self {
+        Self {
+            timed: false,
+            ..self
+        }
+    }
+
     pub(crate) fn initial(&self) -> Initial {
         self.initial
     }
@@ -196,7 +207,9 @@ impl HalfOpen {
         handshake.peer(self.irs, config.initial_window_field());
         handshake.sent(self.peer_window);
         handshake.timestamps(self.timestamps);
-        handshake.timing(self.sent.into(), self.retries > 0);
+        if self.timed {
+            handshake.timing(self.sent.into(), self.retries > 0);
+        }
     }
 }
 
