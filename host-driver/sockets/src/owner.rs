@@ -270,7 +270,7 @@ impl Shared {
                 Failure::Tcp(ConnectionError::Refused)
             }
             IcmpErrorKind::PacketTooBig { mtu } => {
-                return self.on_packet_too_big(&tuple, error, mtu.into());
+                return self.on_packet_too_big(&tuple, error, mtu);
             }
             // These are soft.
             IcmpErrorKind::TimeExceeded | IcmpErrorKind::ParameterProblem => return,
