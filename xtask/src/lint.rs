@@ -11,6 +11,8 @@ pub(crate) fn run() -> Result<()> {
     spawn(cargo().args(["fmt", "--all", "--check"]))?;
     step("contract: docs/REGISTERS.md against nic-abi");
     registers::run(&registers::Args { check: true })?;
+    step("requirements: docs/COMPLIANCE.md against the annotations");
+    crate::compliance::run(&crate::compliance::Args { check: true })?;
     step("links in the documents");
     crate::links::check()?;
     step("kernel lint");
@@ -23,7 +25,9 @@ pub(crate) fn run() -> Result<()> {
         "kernel-lint",
     ]))?;
     step("clippy");
-    spawn(cargo().arg("clippy").args(crate::process::WHOLE).args([
+    spawn(cargo().args([
+        "clippy",
+        "--workspace",
         "--all-targets",
         "--",
         "-D",

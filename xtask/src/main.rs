@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod compliance;
 mod demo;
 mod document;
 mod guest;
@@ -47,6 +48,8 @@ enum Command {
     Verilog(verilog::Args),
     /// Write docs/REGISTERS.md from nic-abi.
     Registers(registers::Args),
+    /// Write docs/COMPLIANCE.md from the annotations in the code.
+    Compliance(compliance::Args),
     /// Synthesise for the ECP5: area per module against its budget, and with --pnr the clock.
     Synth(synth::Args),
     /// Write the manual pages of the `longshore` command.
@@ -75,6 +78,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => lint::run(),
         Command::Verilog(args) => verilog::run(&args),
         Command::Registers(args) => registers::run(&args),
+        Command::Compliance(args) => compliance::run(&args),
         Command::Synth(args) => synth::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = cargo();
     command.arg("test");
     if args.rest.is_empty() {
-        command.args(crate::process::WHOLE);
+        command.arg("--workspace");
     } else {
         command.args(&args.rest);
     }

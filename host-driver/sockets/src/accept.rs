@@ -36,6 +36,8 @@ struct ListenerFile {
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 impl TcpListener {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# An optional local address in OPEN (MUST-43)
     /// Listens at an own address, or at all of a family (`0.0.0.0`, `[::]`). Port 0 takes a free one.
     ///
     /// # Errors

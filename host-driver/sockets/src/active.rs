@@ -31,6 +31,8 @@ impl Shared {
         }
         let config = self.neighbours.config();
         let ip = remote.ip();
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+        //# Reject an OPEN to an invalid remote address (MUST-46)
         let broadcast = matches!(ip, std::net::IpAddr::V4(v4) if config.is_broadcast(v4));
         if remote.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast {
             return Err(io::Error::new(
@@ -44,6 +46,8 @@ impl Shared {
                 "connecting to an own address: this stack has no loopback",
             ));
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+        //# Ask IP for the source address of a SYN (MUST-44)
         let Some(local) = config.source_for(ip) else {
             return Err(Failure::NetworkUnreachable.into());
         };

@@ -69,9 +69,13 @@ impl Shared {
             });
         }
         // RFC 9293 §3.9.2.3, MUST-57: also if only the frame went to a group. And nobody is his own peer here.
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //# Silently discard a SYN to a broadcast or multicast address (MUST-57)
         if packet.destination_mac.is_multicast() {
             return Err(Discard::Broadcast);
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+        //# Ignore a SYN from an invalid source address (MUST-63)
         if config.is_own(ip.source) {
             return Err(Discard::Source);
         }
@@ -94,6 +98,10 @@ impl Shared {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# Connections on a port while LISTENing on it (MUST-42)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# A passive OPEN does not interfere with other connections (MUST-41)
     fn on_segment<'s>(
         &'s self,
         now: Duration,
@@ -227,6 +235,8 @@ impl Shared {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Process all queued segments before an ACK is sent (MUST-59)
     /// Drives the connections that a batch has changed.
     pub(crate) fn finish(&self, now: Duration, touched: Touched<'_>) {
         for (x, events) in touched {

@@ -28,6 +28,8 @@ pub(crate) struct Workspace {
 }
 
 impl Shared {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Aggregate acknowledgements whenever possible (MUST-58)
     /// One round for a queue pair. True if more is there already.
     pub(crate) fn tend(&self, queue: usize, work: &mut Workspace) -> bool {
         let now = self.now();
@@ -257,6 +259,10 @@ impl Shared {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //# No abort on soft errors (MUST-56)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+    //# Act on ICMP errors (MUST-54)
     /// RFC 9293 §3.9.2.2: an error ends an attempt to connect; an established connection carries on.
     fn on_icmp(&self, error: &ip_core::IcmpError) {
         let tuple = Tuple {

@@ -36,6 +36,8 @@ enum Slot {
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) handle: Handle,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+    //# Later segments have the local address of the connection (MUST-45)
     pub(crate) tuple: Tuple,
     /// Queue pair on which it sends and whose owner runs its timers.
     pub(crate) queue: usize,

@@ -32,6 +32,8 @@ impl Shared {
             return true;
         }
         let acked = live.connection.acked_offset();
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+        //# Advise IP after R1 retransmissions, close after R2 (MUST-20)
         let progress = acked > route.acked;
         route.acked = acked;
         let Tuple { local, remote } = live.tuple;

@@ -97,6 +97,12 @@ fn closing_a_flooded_listener_takes_its_half_open_connections_along() {
     world.assert_nothing_left();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# Ignore a SYN from an invalid source address (MUST-63)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
+//= type=test
+//# Silently discard a SYN to a broadcast or multicast address (MUST-57)
 #[test]
 fn segments_to_nobody_and_packets_that_cannot_be_are_answered_or_counted() {
     let mut world = Plan::default().build();
@@ -170,6 +176,12 @@ fn a_blind_reset_does_not_end_a_connection() {
     world.assert_nothing_left();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# No abort on soft errors (MUST-56)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
+//= type=test
+//# Act on ICMP errors (MUST-54)
 #[test]
 fn a_port_unreachable_ends_a_connect_only_if_it_quotes_the_syn() {
     for forged in [true, false] {

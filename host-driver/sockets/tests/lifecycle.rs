@@ -324,6 +324,9 @@ fn both_close_at_once() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# R2 is at least 100 s (SHLD-11)
 #[test]
 fn a_peer_that_vanishes_is_told_as_time_out_once() {
     let plan = Plan {
@@ -373,6 +376,18 @@ fn a_cable_that_is_cut_ends_in_a_time_out_although_the_neighbour_is_lost_first()
     world.assert_nothing_left();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# Later segments have the local address of the connection (MUST-45)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# Ask IP for the source address of a SYN (MUST-44)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# Connections on a port while LISTENing on it (MUST-42)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# A passive OPEN does not interfere with other connections (MUST-41)
 #[test]
 fn hundreds_of_connections_live_side_by_side() {
     let mut world = Plan::faults(FaultConfig::loss(0.01)).build();
@@ -489,6 +504,9 @@ fn a_clone_keeps_the_connection_and_shutdown_reaches_it() {
     world.assert_nothing_left();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# An optional local address in OPEN (MUST-43)
 #[test]
 fn addresses_to_listen_at_are_checked() {
     let world = Plan::default().build();
@@ -501,4 +519,20 @@ fn addresses_to_listen_at_are_checked() {
     let port = any.local_addr().unwrap().port();
     assert!(port >= 49_152);
     assert_eq!(kind(bind(A4, port)), ErrorKind::AddrInUse);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
+//= type=test
+//# Reject an OPEN to an invalid remote address (MUST-46)
+#[test]
+fn addresses_to_connect_to_are_checked() {
+    let mut world = Plan::default().build();
+    let connect = |ip| kind(TcpStream::start_connect(&world.a.stack, at(ip, 80)));
+    for nobody in ["0.0.0.0", "255.255.255.255", "192.0.2.255", "224.0.0.1"] {
+        assert_eq!(connect(nobody), ErrorKind::InvalidInput, "{nobody}");
+    }
+    let nowhere = kind(TcpStream::start_connect(&world.a.stack, at(B4, 0)));
+    assert_eq!(nowhere, ErrorKind::InvalidInput);
+    assert_eq!(connect(A4), ErrorKind::Unsupported);
+    world.assert_nothing_left();
 }

@@ -53,6 +53,12 @@ fn reordering_and_duplication() {
     both_families(|| Plan::faults(faults.clone()), 400_000, 300_000);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The receiver checks the checksum (MUST-3)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The sender computes the checksum (MUST-2)
 #[test]
 fn corrupted_frames_are_caught_by_checksums() {
     let faults = FaultConfig {

@@ -71,6 +71,8 @@ impl Assembler {
         self.ranges.is_empty()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Queue out-of-order segments (SHLD-31)
     /// Adds a range above RCV.NXT.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> Insertion {
         let (start, end) = (low(range.start), low(range.end));

@@ -19,6 +19,8 @@ pub enum Ecn {
 /// Keep-alive (RFC 9293 §3.8.4): probes on an idle connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# The interval is configurable (MUST-27)
     /// Silence before the first probe (TCP_KEEPIDLE).
     pub idle: Duration,
     /// Between probes (TCP_KEEPINTVL).
@@ -31,6 +33,8 @@ impl Default for KeepAlive {
     /// Two hours (RFC 9293 §3.8.4, MUST-28), then nine probes, 75 s apart: Linux's.
     fn default() -> Self {
         Self {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+            //# The interval is two hours at least by default (MUST-28)
             idle: Duration::from_secs(7200),
             interval: Duration::from_secs(75),
             probes: 9,
@@ -46,6 +50,8 @@ pub struct Config {
     /// Largest payload of a segment on this path without options, both ways: the MTU less the IP
     /// and TCP headers. Announced in the MSS option.
     pub mss: u16,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# The default send MSS is 536 (IPv4) or 1220 (IPv6) (MUST-15)
     /// What a peer takes that sends no MSS option (RFC 9293 §3.7.1, MUST-15: 536 or 1220).
     pub default_peer_mss: u16,
     /// Size of the receive buffer in bytes; the window that is offered never exceeds it. From 1 to
@@ -62,6 +68,8 @@ pub struct Config {
     pub sack: bool,
     /// Hold small segments back while one is in flight (RFC 9293 §3.7.4); off is TCP_NODELAY.
     pub nagle: bool,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+    //# The delay is less than 0.5 s (MUST-40)
     /// How long an ACK waits for company. RFC 9293 §3.8.6.3, MUST-40: less than 0.5 s.
     pub delayed_ack: Duration,
     /// How many segments are acknowledged at once before ACKs are delayed.
@@ -74,16 +82,22 @@ pub struct Config {
     pub min_rto: Duration,
     /// Largest RTO, backed off or not (RFC 6298 §2.5: at least 60 s).
     pub max_rto: Duration,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# R2 is at least 3 minutes for a SYN (MUST-23)
     /// Retransmissions of a SYN before connect fails.
     pub syn_retries: u8,
     /// Retransmissions of a SYN-ACK before a half-open entry is given up.
     pub syn_ack_retries: u8,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# R2 is at least 100 s (SHLD-11)
     /// Retransmissions or unanswered probes before an established connection fails (R2).
     pub retries: u8,
     /// Length of TIME-WAIT (2MSL).
     pub time_wait: Duration,
     /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_wait_2: Duration,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Keep-alive is off by default (MUST-25)
     /// Keep-alive; off by default (RFC 9293 §3.8.4, MUST-25).
     pub keep_alive: Option<KeepAlive>,
     /// How long data may stay unacknowledged, or a window closed, before an established connection fails; `None`: as long as
@@ -104,6 +118,8 @@ impl Config {
     /// Largest receive buffer: the largest window that RFC 7323 §2.3 can express.
     pub const MAX_RECEIVE_BUFFER: u32 = 1 << 30;
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# The MSS value is based on MMS_R (MUST-67)
     /// Settings for IPv4 over a link of `mtu` bytes.
     #[must_use]
     pub fn ipv4(mtu: u16) -> Self {
@@ -186,5 +202,20 @@ impl Default for Config {
             ecn: Ecn::Accept,
             pacing: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //= type=test
+    //# The MSS value is based on MMS_R (MUST-67)
+    #[test]
+    fn the_mss_is_what_is_left_of_the_mtu_after_the_fixed_headers() {
+        assert_eq!(Config::ipv4(1500).mss, 1460);
+        assert_eq!(Config::ipv6(1500).mss, 1440);
+        assert_eq!(Config::ipv4(0).mss, 1);
     }
 }

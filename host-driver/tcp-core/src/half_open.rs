@@ -13,6 +13,8 @@ use crate::time::Stamp;
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+//# SYN-RECEIVED remembers how it was entered (MUST-11)
 /// A connection in SYN-RECEIVED that a SYN to a listener began (an entry of the SYN cache). At most
 /// 128 bytes.
 ///

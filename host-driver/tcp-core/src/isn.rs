@@ -25,12 +25,18 @@ pub struct IsnGenerator {
 }
 
 impl IsnGenerator {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //# Nobody outside can compute that function (MUST-9)
     /// A generator over a key of random bytes, drawn once per boot (RFC 6528 §3).
     #[must_use]
     pub const fn new(key: [u8; 16]) -> Self {
         Self { key }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //# A secure ISN generator with a pseudo-random function (SHLD-1)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //# A clock drives the ISN generator (MUST-8)
     /// The initial numbers of a connection between `local` and `remote` that is opened at `now`.
     #[must_use]
     pub fn initial(&self, now: Duration, local: SocketAddr, remote: SocketAddr) -> Initial {
@@ -66,6 +72,9 @@ mod tests {
         s.parse().unwrap()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# A clock drives the ISN generator (MUST-8)
     #[test]
     fn the_isn_of_one_tuple_grows_by_one_every_4_microseconds() {
         let isns = IsnGenerator::new([7; 16]);
@@ -75,6 +84,12 @@ mod tests {
         assert_eq!(at(4_000).timestamp_offset, at(0).timestamp_offset);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# Nobody outside can compute that function (MUST-9)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
+    //= type=test
+    //# A secure ISN generator with a pseudo-random function (SHLD-1)
     #[test]
     fn tuples_and_keys_do_not_share_an_isn() {
         let (a, b) = (address("[2001:db8::1]:80"), address("[2001:db8::2]:4000"));

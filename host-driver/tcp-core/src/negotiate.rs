@@ -88,6 +88,8 @@ impl Negotiated {
         self
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# Calculate the effective send segment size (MUST-16)
     /// Eff.snd.MSS: what a data segment may carry (RFC 9293 §3.7.1: less the options in it).
     pub(crate) fn payload_mss(&self) -> u16 {
         let options = if self.timestamps {
@@ -114,6 +116,9 @@ pub(crate) fn initial_window(segments: u8, mss: u16) -> u64 {
 mod tests {
     use super::*;
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //= type=test
+    //# The default send MSS is 536 (IPv4) or 1220 (IPv6) (MUST-15)
     #[test]
     fn without_options_the_defaults_hold() {
         let negotiated = Negotiated::new(&Offer::from(&Config::default()), &Options::default());

@@ -28,6 +28,8 @@ pub struct Timestamps {
 /// The options of a segment, in or out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# Send and receive the MSS option (MUST-14)
     /// Maximum segment size (RFC 9293 §3.7.1); SYN only.
     pub mss: Option<u16>,
     /// Window scale shift (RFC 7323 §2), as on the wire: may exceed 14; SYN only.
@@ -41,6 +43,14 @@ pub struct Options {
 }
 
 impl Options {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Process options regardless of word alignment (MUST-64)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Cope with an illegal option length (MUST-7)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# All options but EOL and NOP have a length (MUST-68)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Support the mandatory options (MUST-4)
     /// Reads the option bytes of a header. Unknown options are skipped by their length
     /// (RFC 9293 §3.1, MUST-6).
     ///
@@ -79,6 +89,8 @@ impl Options {
         Ok(options)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Ignore unsupported options (MUST-6)
     fn take(&mut self, kind: u8, value: &[u8]) -> Result<(), ParseError> {
         let wrong = ParseError::OptionLength {
             kind,
@@ -153,6 +165,8 @@ impl Options {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Pad the header with zeros (MUST-69)
     /// Writes the option bytes, in the order that Linux sends: `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where
     /// `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks for which there is no room are left out.
     ///
@@ -218,6 +232,9 @@ mod tests {
         bytes
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# Support the mandatory options (MUST-4)
     #[test]
     fn the_options_of_a_linux_syn_are_read() {
         let bytes = [
@@ -237,12 +254,24 @@ mod tests {
         assert_eq!(written(&options), bytes);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# Process options regardless of word alignment (MUST-64)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# Ignore unsupported options (MUST-6)
     #[test]
     fn an_unknown_option_is_skipped_by_its_length() {
         let options = Options::parse(&[254, 6, 1, 2, 3, 4, 2, 4, 2, 24, 0, 99]).unwrap();
         assert_eq!(options.mss, Some(536));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# Cope with an illegal option length (MUST-7)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# All options but EOL and NOP have a length (MUST-68)
     #[test]
     fn each_malformed_option_is_an_error_that_names_it() {
         for (bytes, error) in [
@@ -267,6 +296,9 @@ mod tests {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //= type=test
+    //# Pad the header with zeros (MUST-69)
     #[test]
     fn sack_blocks_are_written_as_they_are_read_as_many_as_there_is_room_for() {
         let mut options = Options::default();

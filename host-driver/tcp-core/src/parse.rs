@@ -41,6 +41,10 @@ pub enum ParseError {
 }
 
 impl Segment {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# The receiver checks the checksum (MUST-3)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# Receive options in any segment (MUST-5)
     /// Parses a header that stands alone in `header` (more bytes after it are not looked at), with
     /// `payload_len` bytes of payload elsewhere. Returns the segment and the header's length.
     ///

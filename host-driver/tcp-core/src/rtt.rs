@@ -53,6 +53,8 @@ impl RttEstimator {
         self.min_micros
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+    //# Karn's algorithm (MUST-18)
     /// RFC 6298 §2: a measurement `r`, never of a retransmitted segment (§3, Karn).
     pub(crate) fn sample(&mut self, r: Duration) {
         let r = Stamp::from(r).0;
@@ -93,6 +95,8 @@ impl RttEstimator {
         base.saturating_mul(1 << self.backoff.min(31)).min(max)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+    //# Exponential back-off, slow start and congestion avoidance (MUST-19)
     /// §5.5: "The host MUST set RTO <- RTO * 2 ('back off the timer')".
     pub(crate) fn back_off(&mut self) {
         self.backoff = self.backoff.saturating_add(1);

@@ -55,6 +55,10 @@ impl TimeWait {
         self.expires
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# Use timestamps to reduce TIME-WAIT (SHLD-4)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# Accept a SYN in TIME-WAIT (MAY-2)
     /// A segment of the record's tuple has arrived (RFC 9293 §3.10.7.4, the lines for TIME-WAIT).
     pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> TimeWaitOutcome {
         let ahead = segment.seq.distance_from(self.rcv_nxt);

@@ -85,6 +85,8 @@ pub trait CongestionControl {
     fn on_idle(&mut self, now: Duration);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//# Other conformant congestion control algorithms (MAY-18)
 /// Which algorithm a connection uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -47,6 +47,8 @@ impl Window {
         self.cwnd < self.ssthresh
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+    //# Exponential back-off, slow start and congestion avoidance (MUST-19)
     /// Slow start; returns the bytes that are left for congestion avoidance.
     ///
     /// RFC 5681 §3.1, equation (2), with RFC 3465's byte counting: one ACK may stand for many segments, for receivers

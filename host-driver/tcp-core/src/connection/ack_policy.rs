@@ -31,6 +31,10 @@ impl AckPolicy {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+    //# An ACK for every second full-sized segment (SHLD-19)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+    //# Delay ACKs (SHLD-18)
     /// Data came in order; `unacked` bytes are not yet acknowledged, the segments on the wire had
     /// `wire_payload` bytes, at most `mss` counting.
     pub(super) fn on_data(
@@ -51,6 +55,8 @@ impl AckPolicy {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Send an ACK for an out-of-order segment (MAY-13)
     /// Something came that RFC 5681 §4.2 wants acknowledged at once: out of order, filling a gap, a
     /// duplicate.
     pub(super) fn on_disorder(&mut self, quick: u8) {

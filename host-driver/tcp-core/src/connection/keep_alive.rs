@@ -43,12 +43,16 @@ impl KeepAliveState {
 }
 
 impl Connection {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# The program can request keep-alive (MUST-24)
     /// Turns keep-alive on or off (SO_KEEPALIVE, TCP_KEEPIDLE and the like).
     pub fn set_keep_alive(&mut self, now: Duration, settings: Option<KeepAlive>) {
         self.keep_alive = KeepAliveState::new(settings);
         self.arm_keep_alive(now);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# The program can set R2 (MUST-21)
     /// How long data may stay unacknowledged, or a window closed, before the connection fails (TCP_USER_TIMEOUT); `None`:
     /// as long as [`Config::retries`](crate::Config::retries) say.
     pub fn set_user_timeout(&mut self, limit: Option<Duration>) {
@@ -71,6 +75,10 @@ impl Connection {
         self.keep_alive.sent = 0;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# One unanswered probe is not taken for a dead connection (MUST-29)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Probes go out only after an idle interval (MUST-26)
     /// RFC 9293 §3.8.4, MUST-26: only if nothing was heard for the interval, and (as Linux) nothing else is under way that
     /// would find the peer dead.
     pub(super) fn on_keep_alive_timeout(&mut self, now: Duration) -> Events {
@@ -101,6 +109,10 @@ impl Connection {
         Events::empty()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Probes carry no data (SHLD-12)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+    //# Keep-alive (MAY-5)
     /// RFC 9293 §3.8.4: SEG.SEQ = SND.NXT-1, without data (SHLD-12): the peer has to acknowledge it.
     pub(super) fn poll_keep_alive(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.keep_alive.due) || self.state == State::TimeWait {

@@ -47,6 +47,8 @@ impl Connection {
         self.counters.bytes_out += transmit.payload_len();
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+    //# No MSS option in segments without SYN (MUST-65)
     /// SYN or SYN-ACK, the first time or again.
     fn poll_syn(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.snd.syn_due) {
@@ -95,6 +97,10 @@ impl Connection {
             transmit.flags |= Flags::ECE | Flags::CWR;
         }
         transmit.options = Options {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+            //# Send the MSS option always (MAY-3)
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+            //# Send the MSS option unless it is the default (SHLD-5)
             mss: Some(offer.mss),
             window_scale,
             // RFC 2018 §2.
@@ -156,6 +162,10 @@ impl Connection {
         transmit
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+    //# Send segments of the largest size when possible (SHLD-28)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+    //# Without PUSH in SEND: data is not buffered indefinitely (MUST-60)
     /// How many bytes from SND.NXT on may go out now. `Some(0)`: a FIN alone may.
     fn sendable(&mut self) -> Option<u64> {
         let mss = u64::from(self.mss());
@@ -163,6 +173,8 @@ impl Connection {
         let window_limit = self.congestion_window();
         let snd = &self.snd;
         let queued = snd.data_end().saturating_sub(snd.max);
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# Do not send new data when the window shrinks (SHLD-15)
         let window = (snd.una + snd.wnd).saturating_sub(snd.max);
         let congestion = window_limit.saturating_sub(pipe);
         let whole = |len: u64| len - len % mss;
@@ -187,6 +199,8 @@ impl Connection {
             // RFC 9293 §3.8.6.2.1: less than a segment goes out only if it is half of the largest
             // window that the peer has ever offered (case 3), or after the override time-out
             // (case 4, `poll_probe`).
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
+            //# The sender avoids silly windows (MUST-38)
             let half = 2 * allowed >= self.snd.max_wnd;
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
@@ -213,12 +227,18 @@ impl Connection {
             && self.recovery.dup_acks == 0
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+    //# Nagle's algorithm (SHLD-7)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+    //# Aggregate or queue data that was not pushed (MAY-16)
     /// RFC 9293 §3.7.4 (SHLD-7), in Minshall's form, as Linux: a small segment waits while another
     /// small one is in flight.
     fn nagle_holds(&self) -> bool {
         self.settings.nagle && self.snd.small_end > self.snd.una
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# The sender probes a zero window (MUST-36)
     /// RFC 9293 §3.8.6.1, MUST-36. If the window has room for part of a segment, that part is sent
     /// (the override of §3.8.6.2.1, case 4); into a closed one goes, as from Linux, an old sequence
     /// number without data, which must be acknowledged.
@@ -272,6 +292,10 @@ impl Connection {
         }
         // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued.
         if end > start && end == self.snd.data_end() {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+            //# Without PUSH in SEND: PSH on the last segment of what is queued (MUST-61)
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+            //# The sender collapses successive PSH bits (SHLD-27)
             flags |= Flags::PSH;
         }
         let mut transmit = Transmit {

@@ -49,6 +49,8 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+    //# Send a RST to tell that data was lost (SHLD-3)
     /// The program lets the connection go. What was written is still sent, then a FIN; but if bytes
     /// that came were not read, or more come, the peer gets a RST, for they are lost
     /// (RFC 1122 §4.2.2.13, RFC 2525 §2.17). Cannot fail.
@@ -85,6 +87,8 @@ impl Connection {
         self.state == State::Closed || (self.snd.fin && self.snd.fin_acked())
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+    //# A mechanism to report errors (MUST-47)
     /// Why the connection failed; `Some` once, and never again.
     pub fn take_error(&mut self) -> Option<ConnectionError> {
         self.error.take()
@@ -140,6 +144,8 @@ impl Connection {
         !self.snd.fin && !self.released && self.state.can_write()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+    //# The program can disable Nagle's algorithm (MUST-17)
     /// Turns Nagle's algorithm on or off (TCP_NODELAY is off).
     pub const fn set_nagle(&mut self, nagle: bool) {
         self.settings.nagle = nagle;

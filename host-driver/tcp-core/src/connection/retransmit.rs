@@ -41,6 +41,10 @@ impl Connection {
             self.snd.una + u64::from(record.start.0.wrapping_sub(self.snd.seq(self.snd.una).0));
         // To a peer that has taken back its window, the first segment goes as a probe, and nothing else (RFC 9293
         // §3.8.6, SHLD-17 and the zero-window probes).
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# Retransmit old data beyond SND.UNA+SND.WND (MAY-7)
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+        //# Retransmit old unacknowledged data within the window (SHLD-16)
         let edge = self.snd.una + self.snd.wnd;
         let room = match edge.saturating_sub(start) {
             0 if start > self.snd.una => return None,

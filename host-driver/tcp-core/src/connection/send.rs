@@ -16,6 +16,8 @@ pub(super) struct SendSpace {
     pub(super) max: u64,
     /// Our SYN is to be sent, or sent again.
     pub(super) syn_due: bool,
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+    //# The window is handled as a 32-bit number (REC-1)
     /// SND.WND in bytes, scaled.
     pub(super) wnd: u64,
     /// Largest SND.WND so far (RFC 9293 §3.8.6.2.1: Max(SND.WND)).
@@ -102,6 +104,8 @@ impl SendSpace {
         self.una.saturating_sub(1).min(self.written)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //# Robust against a shrinking window (MUST-34)
     /// The number for a segment that carries nothing: SND.NXT, but never beyond a window that the
     /// peer has shrunk, where it would not be acceptable.
     pub(super) fn acceptable_seq(&self) -> SeqNumber {

@@ -153,6 +153,10 @@ impl Connection {
         events
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# The same mechanism for SYNs (MUST-22)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# Advise IP after R1 retransmissions, close after R2 (MUST-20)
     /// RFC 6298 §5.4 to §5.6, RFC 5681 §3.1.
     fn on_retransmission_timeout(&mut self, now: Duration) -> Events {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
@@ -213,6 +217,10 @@ impl Connection {
         self.board.mark_lost(|_| true);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# Probes back off exponentially (SHLD-30)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+    //# Use standard probing logic (MUST-35)
     /// RFC 9293 §3.8.6.1: probe, at growing intervals (SHLD-29, SHLD-30).
     fn on_persist_timeout(&mut self, now: Duration) -> Events {
         if self.timers.retries >= self.settings.retries || self.is_user_timeout_over(now) {
@@ -244,6 +252,8 @@ impl Connection {
             if waiting != Some(Waiting::Window) {
                 self.timers.retries = 0;
                 self.progress = now.into();
+                //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+                //# First probe after an RTO (SHLD-29)
                 self.timers.arm_persist(now, self.rtt.rto());
             }
         } else {

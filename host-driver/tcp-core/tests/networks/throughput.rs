@@ -50,6 +50,9 @@ fn model(loss: f64, round_trip: Duration) -> f64 {
     f64::max(aimd, cubic)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//= type=test
+//# Other conformant congestion control algorithms (MAY-18)
 #[test]
 fn cubic_reaches_the_model_of_its_rfc_at_one_percent_loss_and_50_ms() {
     let (loss, round_trip) = (0.01, Duration::from_millis(50));

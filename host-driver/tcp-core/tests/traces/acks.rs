@@ -4,6 +4,12 @@ use tcp_core::{Config, Events};
 
 use crate::script::{Script, ms, plain};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+//= type=test
+//# The delay is less than 0.5 s (MUST-40)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+//= type=test
+//# Delay ACKs (SHLD-18)
 #[test]
 fn a_lone_segment_is_acknowledged_after_40_ms() {
     let mut tcp = Script::established(&plain());
@@ -15,6 +21,12 @@ fn a_lone_segment_is_acknowledged_after_40_ms() {
     assert_eq!(tcp.tcp.next_timeout(), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
+//= type=test
+//# An ACK for every second full-sized segment (SHLD-19)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Aggregate acknowledgements whenever possible (MUST-58)
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     let mut tcp = Script::established(&plain());
@@ -68,6 +80,12 @@ fn the_first_segments_are_acknowledged_at_once() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Send an ACK for an out-of-order segment (MAY-13)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Queue out-of-order segments (SHLD-31)
 #[test]
 fn out_of_order_data_is_placed_and_acknowledged_at_once_and_the_gap_filled_too() {
     let mut tcp = Script::established(&plain());

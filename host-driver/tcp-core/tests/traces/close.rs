@@ -4,6 +4,9 @@ use tcp_core::{ConnectionError, Events, State, WriteClosed};
 
 use crate::script::{Script, ms, plain};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# TIME-WAIT lasts 2MSL (MUST-13)
 #[test]
 fn the_end_that_closes_first_goes_through_fin_wait_to_time_wait() {
     let mut tcp = Script::established(&plain());
@@ -98,6 +101,9 @@ fn a_lost_fin_is_sent_again_with_the_data_before_it() {
     assert_eq!(tcp.tcp.state(), State::FinWait2);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# Send a RST to tell that data was lost (SHLD-3)
 #[test]
 fn closing_with_unread_data_resets() {
     let mut tcp = Script::established(&plain());

@@ -4,6 +4,12 @@ use tcp_core::{Config, ConnectionError, Events, State};
 
 use crate::script::{Script, ms, plain, segment};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# Send the MSS option always (MAY-3)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# Send the MSS option unless it is the default (SHLD-5)
 #[test]
 fn a_syn_has_linux_options_in_linux_order() {
     let mut tcp = Script::connecting(&Config::default());
@@ -24,6 +30,15 @@ fn a_syn_has_linux_options_in_linux_order() {
     );
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# Send and receive the MSS option (MUST-14)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The window is handled as a 32-bit number (REC-1)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
+//= type=test
+//# The window is an unsigned number (MUST-1)
 #[test]
 fn a_handshake_settles_mss_scale_and_timestamps() {
     let mut tcp = Script::connecting(&Config::default());
@@ -52,6 +67,12 @@ fn what_the_peer_does_not_offer_is_not_used() {
     assert_eq!(info.window_shifts, (0, 0));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# R2 is at least 3 minutes for a SYN (MUST-23)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The same mechanism for SYNs (MUST-22)
 #[test]
 fn a_syn_is_sent_again_at_doubling_intervals_and_connect_times_out() {
     let mut tcp = Script::connecting(&plain());
@@ -115,6 +136,9 @@ fn an_ack_of_something_never_sent_is_answered_with_a_reset_and_the_syn_stays() {
     assert_eq!(tcp.tcp.state(), State::SynSent);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+//= type=test
+//# Support simultaneous open attempts (MUST-10)
 #[test]
 fn syns_that_cross_open_one_connection() {
     let mut tcp = Script::connecting(&plain());

@@ -21,6 +21,12 @@ fn keep_alive() -> Config {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# The interval is two hours at least by default (MUST-28)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Keep-alive is off by default (MUST-25)
 #[test]
 fn it_is_off_by_default_and_two_hours_when_on() {
     let tcp = Script::established(&plain());
@@ -28,6 +34,12 @@ fn it_is_off_by_default_and_two_hours_when_on() {
     assert_eq!(KeepAlive::default().idle, secs(7200));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Probes carry no data (SHLD-12)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Keep-alive (MAY-5)
 #[test]
 fn an_idle_connection_is_probed_and_an_answer_starts_the_idle_time_again() {
     let mut tcp = Script::established(&keep_alive());
@@ -43,6 +55,9 @@ fn an_idle_connection_is_probed_and_an_answer_starts_the_idle_time_again() {
     assert_eq!(tcp.tcp.counters().keep_alives, 2);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# Probes go out only after an idle interval (MUST-26)
 #[test]
 fn data_that_comes_puts_the_probe_off() {
     let mut tcp = Script::established(&keep_alive());
@@ -56,6 +71,12 @@ fn data_that_comes_puts_the_probe_off() {
     assert_eq!(tcp.now, ms(10_000) + secs(160));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# One unanswered probe is not taken for a dead connection (MUST-29)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# The interval is configurable (MUST-27)
 #[test]
 fn probes_without_an_answer_end_the_connection_with_a_reset() {
     let mut tcp = Script::established(&keep_alive());
@@ -69,6 +90,9 @@ fn probes_without_an_answer_end_the_connection_with_a_reset() {
     tcp.expect(&["R. 1:1(0) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
+//= type=test
+//# The program can request keep-alive (MUST-24)
 #[test]
 fn it_can_be_turned_on_and_off_while_connected() {
     let mut tcp = Script::established(&plain());
@@ -85,6 +109,9 @@ fn a_probe_is_answered_though_it_carries_nothing() {
     tcp.expect(&[". 1:1(0) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The program can set R2 (MUST-21)
 #[test]
 fn the_user_timeout_ends_a_connection_whose_data_is_not_acknowledged() {
     let mut tcp = Script::established(&plain());

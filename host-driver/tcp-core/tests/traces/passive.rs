@@ -94,6 +94,9 @@ fn the_syn_again_calls_forth_the_syn_ack_again() {
     assert_eq!(again, HalfOpenOutcome::Reply(first));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
+//= type=test
+//# SYN-RECEIVED remembers how it was entered (MUST-11)
 #[test]
 fn only_an_exact_reset_removes_the_entry() {
     let config = plain();

@@ -11,6 +11,9 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# The MSS accounts for a varying MTU (SHLD-6)
 #[test]
 fn a_message_makes_smaller_segments_go_out_at_once_and_leaves_the_window() {
     let mut tcp = ten_in_flight();

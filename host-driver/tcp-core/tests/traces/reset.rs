@@ -4,6 +4,12 @@ use tcp_core::{ConnectionError, Events, State};
 
 use crate::script::{Script, ms, plain};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
+//= type=test
+//# A mechanism to report errors (MUST-47)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
+//= type=test
+//# Inform the program that a connection was aborted (MUST-12)
 #[test]
 fn an_exact_reset_ends_the_connection_and_is_told_once() {
     let mut tcp = Script::established(&plain());
@@ -66,6 +72,9 @@ fn challenges_are_limited_to_ten_in_five_seconds() {
     tcp.expect(&[". 1:1(0) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Protection against data injection (RFC 5961) (MAY-12)
 #[test]
 fn an_ack_of_data_never_sent_or_long_gone_is_challenged_and_its_data_dropped() {
     let mut tcp = Script::established(&plain());

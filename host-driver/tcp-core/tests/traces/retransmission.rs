@@ -14,6 +14,12 @@ fn established(config: &Config) -> Script {
     tcp
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# Advise IP after R1 retransmissions, close after R2 (MUST-20)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
+//= type=test
+//# Exponential back-off, slow start and congestion avoidance (MUST-19)
 #[test]
 fn the_timer_backs_off_and_the_connection_fails_after_the_last_retry() {
     let config = Config {
@@ -103,6 +109,9 @@ fn part_of_a_super_segment_is_sent_again() {
     tcp.expect(&[". 4501:5501(1000) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
+//= type=test
+//# Karn's algorithm (MUST-18)
 #[test]
 fn a_retransmitted_segment_is_not_measured() {
     let mut tcp = established(&plain());

@@ -33,6 +33,9 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# No MSS option in segments without SYN (MUST-65)
 #[test]
 fn without_sack_ok_from_both_there_is_no_sack() {
     let mut tcp = Script::established(&sack());

@@ -11,6 +11,15 @@ fn nagle() -> Config {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+//= type=test
+//# Nagle's algorithm (SHLD-7)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# Without PUSH in SEND: data is not buffered indefinitely (MUST-60)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# Aggregate or queue data that was not pushed (MAY-16)
 #[test]
 fn nagle_holds_a_second_small_segment_until_the_first_is_acknowledged() {
     let mut tcp = Script::established(&nagle());
@@ -45,6 +54,9 @@ fn nagle_does_not_hold_the_last_segment() {
     tcp.expect(&["FP. 11:21(10) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
+//= type=test
+//# The program can disable Nagle's algorithm (MUST-17)
 #[test]
 fn without_nagle_every_write_goes_at_once() {
     let mut tcp = Script::established(&nagle());
@@ -55,6 +67,12 @@ fn without_nagle_every_write_goes_at_once() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# Without PUSH in SEND: PSH on the last segment of what is queued (MUST-61)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# The sender collapses successive PSH bits (SHLD-27)
 #[test]
 fn a_super_segment_of_64_kib_is_cut_by_mss_with_fin_and_psh_on_the_last() {
     let config = Config {
@@ -84,6 +102,9 @@ fn a_super_segment_of_64_kib_is_cut_by_mss_with_fin_and_psh_on_the_last() {
     assert_eq!(tcp.tcp.counters().segs_out, 2 + 45);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
+//= type=test
+//# Send segments of the largest size when possible (SHLD-28)
 #[test]
 fn a_super_segment_ends_at_a_whole_segment_while_more_is_queued() {
     let config = Config {

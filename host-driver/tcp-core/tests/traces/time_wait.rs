@@ -46,6 +46,9 @@ fn a_fin_again_is_acknowledged_and_starts_2msl_again() {
     assert_eq!(script.fire(), (ms(60_000), Events::CLOSED));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# Accept a SYN in TIME-WAIT (MAY-2)
 #[test]
 fn a_syn_beyond_the_last_sequence_number_may_reuse_the_tuple() {
     let mut record = record(&time_wait(&plain(), ""));
@@ -58,6 +61,9 @@ fn a_syn_beyond_the_last_sequence_number_may_reuse_the_tuple() {
     assert!(matches!(on("S 1:1(0)"), TimeWaitOutcome::Acknowledge(_)));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
+//= type=test
+//# Use timestamps to reduce TIME-WAIT (SHLD-4)
 #[test]
 fn a_later_timestamp_lets_a_syn_reuse_the_tuple_whatever_its_number() {
     let config = Config {

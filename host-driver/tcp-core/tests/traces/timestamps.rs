@@ -51,6 +51,9 @@ fn the_echo_is_that_of_the_segment_that_moved_the_left_edge() {
     tcp.expect(&[". 1:1(0) ack 201 <TS val 10000 ecr 520>"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= type=test
+//# Calculate the effective send segment size (MUST-16)
 #[test]
 fn the_option_is_taken_off_the_segment_size() {
     let mut tcp = established();

@@ -4,6 +4,12 @@ use tcp_core::{Events, Flags};
 
 use crate::script::{Script, plain, segment};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# The pointer is at the first octet that is not urgent (MUST-62)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# Support the urgent pointer (MUST-30)
 #[test]
 fn the_pointer_is_at_the_byte_after_the_urgent_one_in_every_segment_before_it() {
     let mut tcp = Script::established(&plain());
@@ -28,6 +34,9 @@ fn the_pointer_is_at_the_byte_after_the_urgent_one_in_every_segment_before_it() 
     assert!(!tcp.poll()[0].flags.contains(Flags::URG));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# Urgent data of any length (MUST-31)
 #[test]
 fn urgent_data_further_ahead_than_the_field_says_is_told_as_there() {
     let mut tcp = Script::established(&plain());
@@ -36,6 +45,12 @@ fn urgent_data_further_ahead_than_the_field_says_is_told_as_there() {
     assert_eq!(tcp.poll()[0].urgent, u16::MAX);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# The program can learn how much urgent data is left (MUST-33)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
+//= type=test
+//# Inform the program asynchronously of urgent data (MUST-32)
 #[test]
 fn a_pointer_is_told_once_and_until_it_was_read() {
     let mut tcp = Script::established(&plain());
@@ -55,6 +70,9 @@ fn a_pointer_is_told_once_and_until_it_was_read() {
     assert_eq!(tcp.tcp.urgent_offset(), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= type=test
+//# Process RST and URG even with a zero window (MUST-66)
 #[test]
 fn a_pointer_counts_though_the_window_is_closed() {
     let mut tcp = Script::established(&tcp_core::Config {

@@ -11,6 +11,18 @@ fn one_segment_buffer() -> Config {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# Probes back off exponentially (SHLD-30)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# First probe after an RTO (SHLD-29)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# The sender probes a zero window (MUST-36)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# Use standard probing logic (MUST-35)
 #[test]
 fn a_closed_window_is_probed_at_growing_intervals_until_it_opens() {
     let mut tcp = Script::established(&plain());
@@ -34,6 +46,9 @@ fn a_closed_window_is_probed_at_growing_intervals_until_it_opens() {
     assert_eq!(tcp.tcp.counters().retransmitted, 0);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//= type=test
+//# Allow a window to stay zero indefinitely while the peer answers (MUST-37)
 #[test]
 fn probes_that_nobody_answers_end_the_connection_and_answered_ones_never() {
     let config = Config {
@@ -59,6 +74,9 @@ fn probes_that_nobody_answers_end_the_connection_and_answered_ones_never() {
     assert_eq!(tcp.tcp.take_error(), Some(ConnectionError::TimedOut));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
+//= type=test
+//# The sender avoids silly windows (MUST-38)
 #[test]
 fn a_silly_window_is_not_used_until_the_override_timer_says_so() {
     let mut tcp = Script::established(&plain());
@@ -96,6 +114,21 @@ fn a_fin_waits_for_room_in_the_window() {
     tcp.expect(&["F. 2001:2001(0) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# Retransmit old data beyond SND.UNA+SND.WND (MAY-7)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# Robust against a shrinking window (MUST-34)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# Do not time out a connection for data beyond the right edge (SHLD-17)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# Retransmit old unacknowledged data within the window (SHLD-16)
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+//= type=test
+//# Do not send new data when the window shrinks (SHLD-15)
 #[test]
 fn a_window_that_shrinks_below_what_is_in_flight_is_probed_with_its_first_segment() {
     let mut tcp = Script::established(&plain());
