@@ -297,6 +297,11 @@ fn a_served_file_is_what_the_second_nic_fetches() {
         summary["register_reads"], 0,
         "no register read on the data path"
     );
+    // A link is served under its own name.
+    let link = folder.path().join("link.bin");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let shown = documents(longshore("serve-file --sim --requests 1").arg(&link), 0);
+    assert_eq!(shown[0]["urls"][0], "http://192.0.2.1/link.bin");
     longshore("serve-file --sim /nonexistent/file")
         .assert()
         .code(1)

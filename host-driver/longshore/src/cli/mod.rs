@@ -178,7 +178,10 @@ pub(crate) struct ServeFile {
 
 #[derive(Debug, Args)]
 pub(crate) struct Fetch {
-    /// What to download, or where to upload to: http://192.0.2.2/file, http://[2001:db8::2]:8080/
+    /// What to download, or where to upload to.
+    #[arg(
+        help = "What to download, or where to upload to: http://192.0.2.2/file, http://[2001:db8::2]:8080/"
+    )]
     pub(crate) url: Url,
     #[command(flatten)]
     pub(crate) transport: Transport,

@@ -13,7 +13,11 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::NamedTempFile;
+
+/// How long the end waits for the server to close the connection in order.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A file that was moved.
 #[derive(Debug, Serialize)]
@@ -44,7 +48,7 @@ pub(super) fn run(args: &Fetch, root: &Path, output: &mut Output) -> Result<Outc
         return Ok(Outcome::Interrupted);
     }
     let (file, direction, moved) = moved?;
-    session.drain(args.timeout, || interrupt.is_raised());
+    session.drain(FAREWELL, || interrupt.is_raised());
     let report = Fetched {
         direction,
         file,
