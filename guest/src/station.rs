@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use longshore_device::Device;
 use longshore_dma::{Chunk, Pool};
 use longshore_driver::{
-    Completed, FRAME_AS_IT_IS, Nic, Piece, QueueConfig, QueuePair, Reception, TxOutcome,
+    Completed, FRAME_AS_IT_IS, Nic, Piece, QueueConfig, QueuePair, Reception, TxOutcome, Waiting,
 };
 use longshore_refs::holder::{D, Own};
 use nic_abi::fault::QueueFault;
@@ -33,16 +33,10 @@ pub(crate) const REQUESTS: usize = 128;
 const WINDOW: usize = 16;
 const CANARY: u8 = 0xc5;
 
-/// How a station waits for completions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Waiting {
-    /// Looks at memory all the time.
-    Busy,
-    /// Sleeps until the queue pair's vector fires.
-    Interrupt,
-    /// Looks for a while, then sleeps.
-    Hybrid,
-}
+/// Looks for a while, then sleeps.
+pub(crate) const HYBRID: Waiting = Waiting::Hybrid {
+    spin: Duration::from_micros(200),
+};
 
 /// A queue pair and what it has brought.
 pub(crate) struct Queue {
@@ -165,19 +159,9 @@ impl Queue {
     }
 
     fn wait(&mut self, waiting: Waiting) -> Result<()> {
-        let spins = match waiting {
-            Waiting::Busy => u32::MAX,
-            Waiting::Interrupt => 0,
-            Waiting::Hybrid => 200,
-        };
-        let start = Instant::now();
-        for _ in 0..spins {
-            if self.pair.has_completions() || start.elapsed() > Duration::from_millis(100) {
-                return Ok(());
-            }
-            std::hint::spin_loop();
-        }
-        self.pair.wait(Some(Duration::from_millis(500)))?;
+        // Not for long: whoever waits has time limits of its own.
+        self.pair
+            .wait_by(waiting, Some(Duration::from_millis(200)))?;
         Ok(())
     }
 }
@@ -318,7 +302,7 @@ impl Station {
     /// Echoes over every queue pair in turn, and looks at the canaries.
     pub(crate) fn check(&mut self) -> Result<()> {
         for index in 0..self.queues.len() {
-            self.echo(index, 2 * WINDOW, 700, Waiting::Hybrid)
+            self.echo(index, 2 * WINDOW, 700, HYBRID)
                 .with_context(|| format!("queue pair {index}"))?;
             self.queues[index].check_canaries()?;
         }

@@ -8,12 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use longshore_driver::Waiting;
 use longshore_sysfs::Address;
 
-use crate::{
-    card,
-    station::{Station, Waiting},
-};
+use crate::{card, station::Station};
 
 /// The argument that makes this program the victim.
 pub(crate) const WORD: &str = "victim";

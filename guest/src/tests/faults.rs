@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use longshore_driver::{Health, TxOutcome};
+use longshore_driver::{Health, TxOutcome, Waiting};
 use longshore_refs::holder::Own;
 use nic_abi::fault::{QueueFault, Status};
 
 use super::Guest;
 use crate::{
     card,
-    station::{PATIENCE, Station, Waiting},
+    station::{PATIENCE, Station},
 };
 
 /// A payload that cannot be read: the request ends with an error, its queue pair is in quarantine until it is

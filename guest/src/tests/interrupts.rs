@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use rustix::event::epoll;
 
+use longshore_driver::Waiting;
+
 use super::Guest;
 use crate::{
     card,
-    station::{PATIENCE, Station, Waiting},
+    station::{HYBRID, PATIENCE, Station},
 };
 
 /// Each queue pair raises its own vector, and no other's; the vector's file wakes an epoll; all ways of waiting work.
@@ -49,7 +51,7 @@ pub(super) fn every_queue(guest: &Guest) -> Result<String> {
         }
     }
     for index in 0..count {
-        for waiting in [Waiting::Busy, Waiting::Interrupt, Waiting::Hybrid] {
+        for waiting in [Waiting::Busy, Waiting::Interrupt, HYBRID] {
             station.echo(index, 32, 200, waiting)?;
         }
     }

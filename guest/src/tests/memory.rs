@@ -7,10 +7,12 @@ use longshore_device::{Device, DeviceError};
 use longshore_dma::{Backing, DmaRegion, HUGE_PAGE_SIZE, MapError, PAGE_SIZE, Pages};
 use longshore_sysfs::Sysfs;
 
+use longshore_driver::Waiting;
+
 use super::Guest;
 use crate::{
     card,
-    station::{BUFFER, Station, Waiting},
+    station::{BUFFER, Station},
 };
 
 /// Huge pages for the tests that want them.

@@ -1,11 +1,13 @@
 //! The tests, each a function that fails or says in a few words what it saw.
 
+mod command;
 mod faults;
 mod interrupts;
 mod killed;
 mod memory;
 mod open;
 mod reset;
+mod sample;
 mod stall;
 mod tcp;
 mod two;
@@ -44,6 +46,7 @@ const TESTS: &[(&str, Test)] = &[
     ("driver-killed", killed::mid_dma),
     ("simulator-stall", stall::ten_seconds),
     ("two-nics", two::at_once),
+    ("longshore-command", command::longshore),
     ("tcp-both-ways", tcp::both_ways),
 ];
 

@@ -2,11 +2,10 @@
 
 use anyhow::{Result, anyhow};
 
+use longshore_driver::Waiting;
+
 use super::Guest;
-use crate::{
-    card,
-    station::{Station, Waiting},
-};
+use crate::{card, station::Station};
 
 /// Both work at once; one's reset, fault and end do not touch the other.
 pub(super) fn at_once(guest: &Guest) -> Result<String> {

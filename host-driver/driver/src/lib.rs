@@ -51,5 +51,7 @@ mod request;
 pub use error::DriverError;
 pub use frame::Received;
 pub use nic::{Features, Identity, Link, Nic, Reception, Statistics};
-pub use queue::{Completed, Counters, Health, Moderation, QueueConfig, QueuePair, TxOutcome};
+pub use queue::{
+    Completed, Counters, Health, Moderation, QueueConfig, QueuePair, TxOutcome, Waiting,
+};
 pub use request::{FRAME_AS_IT_IS, Piece, PostError, Refusal};

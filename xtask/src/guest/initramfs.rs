@@ -1,4 +1,4 @@
-//! The guest's file system: one program, five modules, a console.
+//! The guest's file system: its programs, five modules, a console.
 
 use anyhow::{Context, Result};
 use cpio::newc::{Builder, ModeFileType, trailer};
@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 
 /// Writes the archive that the kernel unpacks (Documentation/driver-api/early-userspace/buffer-format.rst). Not
 /// packed: unpacking takes an emulated processor longer than reading.
-pub(crate) fn write(archive: &Path, program: &Path, modules: &[PathBuf]) -> Result<()> {
+pub(crate) fn write(
+    archive: &Path,
+    programs: &[(&str, PathBuf)],
+    modules: &[PathBuf],
+) -> Result<()> {
     let mut out = BufWriter::new(File::create(archive)?);
     let mut number = 0;
     let mut add = |name: &str, kind, mode: u32, rdev: (u32, u32), bytes: &[u8]| -> Result<()> {
@@ -40,8 +44,11 @@ pub(crate) fn write(archive: &Path, program: &Path, modules: &[PathBuf]) -> Resu
             &fs::read(module)?,
         )?;
     }
-    let bytes = fs::read(program).with_context(|| program.display().to_string())?;
-    add("init", ModeFileType::Regular, 0o755, (0, 0), &bytes)?;
+    add("bin", ModeFileType::Directory, 0o755, (0, 0), &[])?;
+    for (name, program) in programs {
+        let bytes = fs::read(program).with_context(|| program.display().to_string())?;
+        add(name, ModeFileType::Regular, 0o755, (0, 0), &bytes)?;
+    }
     trailer(out)?.flush()?;
     Ok(())
 }

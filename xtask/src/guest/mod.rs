@@ -5,9 +5,11 @@
 //! - [`initramfs`]: the guest's only program and the modules of VFIO
 //! - [`process`]: children that cannot stay behind
 //! - [`outside`]: a Linux and a simulated NIC per card of the guest
+//! - [`file_server`]: a file for the guest to fetch
 //! - [`machine`]: the QEMU that is the guest
 //! - [`session`]: what the guest says, and what it asks for
 
+mod file_server;
 mod initramfs;
 mod kernel;
 mod machine;
@@ -114,18 +116,20 @@ fn prepare() -> Result<Kit> {
         "longshore-sim",
     ])?;
     // Linked statically: the guest has no libraries. Only the last step differs, so nothing is compiled twice.
-    build(&[
-        "rustc",
-        "--quiet",
-        "--package",
-        "longshore-guest",
-        "--",
-        "-C",
-        "target-feature=+crt-static",
-    ])?;
+    let link = |package: &str, bin: &str| {
+        let flags = ["-C", "target-feature=+crt-static", "-C", "strip=debuginfo"];
+        let what = ["rustc", "--quiet", "--package", package, "--bin", bin, "--"];
+        build(&[&what[..], &flags].concat())
+    };
+    link("longshore-guest", "longshore-guest")?;
+    link("longshore", "longshore")?;
     let built = root().join("target/debug");
     let initramfs = cache.join("initramfs");
-    initramfs::write(&initramfs, &built.join("longshore-guest"), &parts.modules)?;
+    let programs = [
+        ("init", built.join("longshore-guest")),
+        ("bin/longshore", built.join("longshore")),
+    ];
+    initramfs::write(&initramfs, &programs, &parts.modules)?;
     Ok(Kit {
         qemu: parts.qemu,
         kernel,

@@ -1,5 +1,6 @@
 //! What is outside of the guest: a Linux in a namespace, and the simulated NIC at the other end of its TAP.
 
+use super::file_server;
 use super::process::{Group, limited};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::Signal;
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 
 /// RFC 5737: documentation. Each namespace is a world of its own, so all have the same.
 const ADDRESS: &str = "192.0.2.2/24";
-/// The guest's, with the station addresses of guest/src/echo.rs.
-const GUEST: &str = "192.0.2.1";
+/// The stations' of guest/src/echo.rs.
+const STATION: &str = "192.0.2.9";
 const INTERFACE: &str = "wire0";
 /// A simulator that was told to end does so at once.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -65,9 +66,11 @@ impl Outside {
         // It made the TAP first, in the namespace it runs in.
         namespace.ip(&["address", "add", ADDRESS, "dev", INTERFACE])?;
         namespace.ip(&["link", "set", "dev", INTERFACE, "up"])?;
-        // The tests that have no stack ask by ARP, and answer none: the kernel need not ask.
+        // Stations ask by ARP and answer none.
         let mac = format!("02:4c:53:00:00:{:02x}", 1 + number);
-        namespace.ip(&["neigh", "replace", GUEST, "lladdr", &mac, "dev", INTERFACE])?;
+        namespace.ip(&[
+            "neigh", "replace", STATION, "lladdr", &mac, "dev", INTERFACE,
+        ])?;
         Ok(Self {
             simulator: RefCell::new(simulator),
             namespace,
@@ -104,6 +107,7 @@ impl Outside {
         match words[..] {
             ["stall", seconds] => self.stall(Duration::from_secs(seconds.parse()?)),
             ["curl", url, len] => self.curl(url, len.parse()?),
+            ["serve", len] => self.serve(len.parse()?),
             _ => bail!("nobody knows what `{request}` means"),
         }
     }
@@ -129,14 +133,20 @@ impl Outside {
             "{} of {len} bytes came down",
             bytes.len()
         );
-        let sum: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let sum = hex(&bytes);
         let (base, _) = url.rsplit_once('/').context("a URL has a slash")?;
         self.run_curl(&["--upload-file", path, &format!("{base}/upload")])?;
         fs::remove_dir_all(&self.scratch)?;
         Ok(format!("{sum} {sum}"))
+    }
+
+    /// Serves a file of `len` bytes to one client of the kernel's; its URL and SHA-256.
+    fn serve(&self, len: u32) -> Result<String> {
+        let file = file_server::file(len);
+        let sum = hex(&file);
+        let namespace = &self.namespace;
+        let port = file_server::start(|| Ok(namespace.enter_thread()?), file, self.limit)?;
+        Ok(format!("http://{}:{port}/file {sum}", file_server::ADDRESS))
     }
 
     fn run_curl(&self, arguments: &[&str]) -> Result<()> {
@@ -157,6 +167,12 @@ impl Outside {
         }
         Ok(())
     }
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    let sum = Sha256::digest(bytes);
+    sum.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Drop for Outside {

@@ -8,11 +8,13 @@ mod intake;
 mod lifecycle;
 mod receive;
 mod submission;
+mod waiting;
 
 pub use config::{Moderation, QueueConfig};
 pub use counters::Counters;
 pub use lifecycle::Health;
 pub(crate) use lifecycle::Stranded;
+pub use waiting::Waiting;
 
 use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc, time::Duration};
 

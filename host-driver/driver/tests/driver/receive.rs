@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use longshore_driver::QueueConfig;
+use longshore_driver::{QueueConfig, Waiting};
 use nic_abi::{
     FlowHandle,
     completion::{L4Kind, RxCompletion, Verdict},
@@ -166,6 +166,52 @@ fn the_owner_thread_sleeps_until_a_frame_comes() {
         bench.script().deliver(0, &[9; 60], RxCompletion::default());
         assert_eq!(owner.join().unwrap(), [9; 60]);
     });
+}
+
+#[test]
+fn a_busy_owner_never_asks_for_an_interrupt_and_a_hybrid_one_only_when_it_sleeps() {
+    let bench = Bench::new();
+    let mut queue = bench.queue();
+    let doorbells = queue.counters().cq_doorbells;
+    let hybrid = Waiting::Hybrid {
+        spin: Duration::ZERO,
+    };
+    assert!(!queue.wait_by(Waiting::Busy, Some(Duration::ZERO)).unwrap());
+    bench.script().deliver(0, &[0; 60], RxCompletion::default());
+    for waiting in [Waiting::Busy, hybrid, Waiting::Interrupt] {
+        assert!(queue.wait_by(waiting, None).unwrap());
+    }
+    assert_eq!(queue.counters().cq_doorbells, doorbells);
+    assert!(!queue.interrupt().try_take());
+    poll(&mut queue);
+    assert!(!queue.wait_by(hybrid, Some(Duration::ZERO)).unwrap());
+    assert_eq!(queue.counters().cq_doorbells, doorbells + 1);
+    bench.script().deliver(0, &[0; 60], RxCompletion::default());
+    assert!(queue.interrupt().try_take(), "it had armed");
+}
+
+#[test]
+fn owners_of_every_kind_see_a_frame_that_comes_while_they_wait() {
+    let hour = Duration::from_secs(3600);
+    for waiting in [
+        Waiting::Busy,
+        Waiting::Interrupt,
+        Waiting::Hybrid { spin: hour },
+        Waiting::Hybrid {
+            spin: Duration::from_micros(1),
+        },
+    ] {
+        let bench = Bench::new();
+        let mut queue = bench.queue();
+        std::thread::scope(|s| {
+            let owner = s.spawn(move || {
+                while !queue.wait_by(waiting, None).unwrap() {}
+                frames(poll(&mut queue)).len()
+            });
+            bench.script().deliver(0, &[9; 60], RxCompletion::default());
+            assert_eq!(owner.join().unwrap(), 1, "{waiting:?}");
+        });
+    }
 }
 
 #[test]
