@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod campaign;
 mod compliance;
 mod demo;
 mod document;
@@ -48,6 +49,8 @@ enum Command {
     Verilog(verilog::Args),
     /// Write docs/REGISTERS.md from nic-abi.
     Registers(registers::Args),
+    /// Long random runs: `campaign tcp`.
+    Campaign(campaign::Args),
     /// Write docs/COMPLIANCE.md from the annotations in the code.
     Compliance(compliance::Args),
     /// Synthesise for the ECP5: area per module against its budget, and with --pnr the clock.
@@ -78,6 +81,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => lint::run(),
         Command::Verilog(args) => verilog::run(&args),
         Command::Registers(args) => registers::run(&args),
+        Command::Campaign(args) => campaign::run(&args),
         Command::Compliance(args) => compliance::run(&args),
         Command::Synth(args) => synth::run(&args),
         Command::Man(args) => man::run(&args),

@@ -57,6 +57,10 @@ pub struct Link {
     busy_until: Duration,
     /// Packets that were lost, corrupted ones counted.
     pub lost: u64,
+    /// The numbers, counted from 0, of packets that are lost whatever the faults say.
+    pub doomed: std::collections::BTreeSet<u64>,
+    /// Packets handed over so far.
+    pub offered: u64,
     /// Packets that were marked.
     pub marked: u64,
     /// Packets that were too large and of which nobody has told the sender yet.
@@ -74,6 +78,8 @@ impl Link {
             sent: 0,
             busy_until: Duration::ZERO,
             lost: 0,
+            doomed: std::collections::BTreeSet::new(),
+            offered: 0,
             marked: 0,
             too_large: Vec::new(),
         }
@@ -82,6 +88,11 @@ impl Link {
     /// Sends a packet at `now`.
     pub fn send(&mut self, now: Duration, mut packet: Packet) {
         let faults = self.faults;
+        self.offered += 1;
+        if self.doomed.contains(&(self.offered - 1)) {
+            self.lost += 1;
+            return;
+        }
         if faults.mtu > 0 && packet.bytes.len() > faults.mtu {
             self.lost += 1;
             if !faults.black_hole {

@@ -101,6 +101,20 @@ impl Pair {
         }
     }
 
+    /// The network tells senders of packets that were too large for it.
+    fn report_too_large(&mut self) {
+        for (link, host) in [(&mut self.ab, &mut self.a), (&mut self.ba, &mut self.b)] {
+            let mss = u16::try_from(link.faults.mtu.saturating_sub(20)).unwrap_or(u16::MAX);
+            for packet in link.too_large.drain(..) {
+                if let (Ok((segment, _)), Some(connection)) =
+                    (Segment::parse_whole(&packet.bytes), host.connection_mut())
+                {
+                    connection.on_packet_too_big(self.now, segment.seq, mss);
+                }
+            }
+        }
+    }
+
     fn send_a(&mut self, packets: Vec<Packet>) {
         for packet in packets {
             self.note("a > b", &packet.bytes);
@@ -123,6 +137,13 @@ impl Pair {
         self.b.run_program(self.now);
         let packets = self.b.poll(self.now);
         self.send_b(packets);
+        if !(self.ab.too_large.is_empty() && self.ba.too_large.is_empty()) {
+            self.report_too_large();
+            let packets = self.a.poll(self.now);
+            self.send_a(packets);
+            let packets = self.b.poll(self.now);
+            self.send_b(packets);
+        }
     }
 
     fn arrivals(link: &mut Link, now: Duration, join: bool) -> Vec<(Segment, Vec<u8>)> {

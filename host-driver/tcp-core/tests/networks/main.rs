@@ -1,3 +1,5 @@
 //! Networks of all kinds, in virtual time.
 
+mod matrix;
+mod recovery;
 mod throughput;

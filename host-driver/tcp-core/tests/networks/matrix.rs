@@ -1,0 +1,195 @@
+//! Every kind of network with every kind of connection: the bytes always arrive.
+//!
+//! The whole matrix runs once, with short transfers. `cargo xtask campaign tcp` (or LONGSHORE_CAMPAIGN=n) runs it n times,
+//! each time with another seed and transfers ten times as long.
+
+use std::time::Duration;
+
+use tcp_core::congestion::Algorithm;
+use tcp_core::testing::{Faults, Pair, pattern, seed};
+use tcp_core::{Config, Ecn};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// What a network does, beside its delay.
+fn networks() -> Vec<(&'static str, Faults)> {
+    let loss = |loss| Faults {
+        loss,
+        ..Faults::default()
+    };
+    vec![
+        ("clean", Faults::default()),
+        ("1 % loss", loss(0.01)),
+        ("5 % loss", loss(0.05)),
+        ("20 % loss", loss(0.2)),
+        (
+            "reordering",
+            Faults {
+                reordering: 0.3,
+                ..Faults::default()
+            },
+        ),
+        (
+            "duplication",
+            Faults {
+                duplication: 0.2,
+                ..Faults::default()
+            },
+        ),
+        (
+            "corruption",
+            Faults {
+                corruption: 0.05,
+                ..Faults::default()
+            },
+        ),
+        (
+            "marks",
+            Faults {
+                marking: 0.1,
+                ..Faults::default()
+            },
+        ),
+        (
+            "a bottleneck that marks early",
+            Faults {
+                rate: 50_000_000,
+                queue: 200,
+                mark_above: 10,
+                ..Faults::default()
+            },
+        ),
+        (
+            "bufferbloat",
+            Faults {
+                rate: 10_000_000,
+                queue: 1000,
+                ..Faults::default()
+            },
+        ),
+        (
+            "a short queue",
+            Faults {
+                rate: 20_000_000,
+                queue: 10,
+                ..Faults::default()
+            },
+        ),
+        (
+            "a path that tells its MTU",
+            Faults {
+                mtu: 1200,
+                ..Faults::default()
+            },
+        ),
+        (
+            "a black hole for large packets",
+            Faults {
+                mtu: 1200,
+                black_hole: true,
+                ..Faults::default()
+            },
+        ),
+        (
+            "everything",
+            Faults {
+                loss: 0.05,
+                corruption: 0.02,
+                duplication: 0.05,
+                reordering: 0.2,
+                marking: 0.05,
+                rate: 100_000_000,
+                queue: 100,
+                ..Faults::default()
+            },
+        ),
+    ]
+}
+
+fn round_trips() -> [Duration; 5] {
+    [10, 200, 5_000, 50_000, 300_000].map(Duration::from_micros)
+}
+
+/// Settings that vary from cell to cell, so that everything meets everything.
+fn config(cell: u64) -> Config {
+    Config {
+        congestion: [Algorithm::Cubic, Algorithm::NewReno, Algorithm::Dctcp][(cell % 3) as usize],
+        sack: !cell.is_multiple_of(5),
+        timestamps: !cell.is_multiple_of(7),
+        pacing: cell.is_multiple_of(4),
+        ecn: [Ecn::Request, Ecn::Accept][(cell % 2) as usize],
+        nagle: !cell.is_multiple_of(11),
+        max_transmit: if cell.is_multiple_of(13) { 0 } else { 65_536 },
+        receive_buffer: [20_000, 100_000, 1_000_000][(cell / 3 % 3) as usize],
+        ..Config::default()
+    }
+}
+
+fn run(cell: u64, seed: u64, len: usize, name: &str, round_trip: Duration, faults: Faults) {
+    let faults = Faults {
+        delay: round_trip / 2,
+        ..faults
+    };
+    let what = format!("LONGSHORE_SEED={seed}, cell {cell}: {name}, {round_trip:?}");
+    let (forth, back) = (pattern(len, 1), pattern(len / 5, 2));
+    let (a, b) = (config(cell), config(cell + 1));
+    let mut pair = Pair::new(&a, &b, 256 << 10, faults, seed + cell);
+    pair.coalesce = cell.is_multiple_of(2);
+    if let Err(stuck) = pair.transfer(&forth, &back, DAY) {
+        panic!("{what}: {stuck}");
+    }
+    assert!(pair.b.received == forth, "{what}: a to b differs");
+    assert!(pair.a.received == back, "{what}: b to a differs");
+    assert_eq!((pair.a.error, pair.b.error), (None, None), "{what}");
+}
+
+#[test]
+fn every_network_delivers_every_byte() {
+    let campaign = std::env::var("LONGSHORE_CAMPAIGN").map_or(None, |times| {
+        Some(
+            times
+                .parse::<u64>()
+                .expect("LONGSHORE_CAMPAIGN is a number"),
+        )
+    });
+    let len = if campaign.is_some() { 600_000 } else { 60_000 };
+    for turn in 0..campaign.unwrap_or(1) {
+        let seed = seed(100 + 1000 * turn);
+        // Another turn, other settings in each cell.
+        let mut cell = turn;
+        for round_trip in round_trips() {
+            for (name, faults) in networks() {
+                run(cell, seed, len, name, round_trip, faults);
+                cell += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_whose_mtu_changes_in_the_middle_loses_nothing() {
+    for black_hole in [false, true] {
+        let config = Config::default();
+        let faults = Faults {
+            delay: Duration::from_millis(10),
+            ..Faults::default()
+        };
+        let mut pair = Pair::new(&config, &config, 256 << 10, faults, seed(200));
+        let data = pattern(2_000_000, 1);
+        pair.a.send(&data);
+        pair.run_until(DAY, |pair| pair.b.received.len() > 500_000)
+            .unwrap_or_else(|stuck| panic!("{stuck}"));
+        pair.ab.faults.mtu = 1100;
+        pair.ab.faults.black_hole = black_hole;
+        pair.run_until(DAY, |pair| pair.b.received.len() == data.len())
+            .unwrap_or_else(|stuck| panic!("{stuck}"));
+        assert!(pair.b.received == data);
+        let counters = pair.a.connection().unwrap().counters();
+        assert_eq!(counters.black_holes, u32::from(black_hole));
+        assert_eq!(
+            counters.timeouts > 0,
+            black_hole,
+            "a message spares the time-out"
+        );
+    }
+}
