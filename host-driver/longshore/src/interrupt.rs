@@ -38,9 +38,14 @@ impl Interrupt {
         Ok(this)
     }
 
-    /// What to do at the first signal: make whatever blocks return.
+    /// What to do at the first signal: make whatever blocks return. If that came already, it is done now; it may be
+    /// done twice.
     pub(crate) fn on_raise(&self, hook: impl Fn() + Send + 'static) {
-        *self.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+        let mut place = self.hook.lock().unwrap_or_else(PoisonError::into_inner);
+        let hook: &Hook = place.insert(Box::new(hook));
+        if self.is_raised() {
+            hook();
+        }
     }
 
     /// True once a signal came.

@@ -344,6 +344,25 @@ fn an_interrupted_server_ends_in_order_with_its_summary() {
 }
 
 #[test]
+fn an_interrupted_ping_ends_with_its_summary() {
+    let mut child = std::process::Command::new(snapbox::cmd::cargo_bin!("longshore"))
+        .args("ping --json --sim 192.0.2.2 --count 0 --interval 1h".split(' '))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let mut rest = Vec::new();
+    out.read_to_end(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(parse(&rest)[0]["received"], 1);
+}
+
+#[test]
 fn stats_are_shown_while_a_file_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tide.bin");

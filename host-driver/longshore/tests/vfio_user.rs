@@ -187,3 +187,69 @@ longshore: the NIC has no IP address: give it one of its network with --address 
 
 "#]]);
 }
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_with_the_reason() {
+    let lab = Lab::new();
+    let path = lab.folder.path().join("tide.bin");
+    sample(&path, 4 << 20);
+    let (mut server, _out) = lab.serve(&path, "");
+    let words = format!(
+        "fetch {} http://192.0.2.2/ --output - --timeout 1s",
+        lab.at(0)
+    );
+    let mut client = Command::new(snapbox::cmd::cargo_bin!("longshore"))
+        .args(words.split(' '))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut body = client.stdout.take().unwrap();
+    body.read_exact(&mut [0; 1000]).unwrap();
+    signal(&server, "STOP");
+    std::io::copy(&mut body, &mut std::io::sink()).unwrap();
+    let end = client.wait_with_output().unwrap();
+    assert_eq!(end.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&end.stderr).into_owned();
+    assert!(said.contains("nothing moved for 1s"), "{said}");
+
+    longshore(&words).assert().code(1).stderr_eq(str![[r#"
+longshore: connecting to 192.0.2.2:80: the peer did not answer within the time given to connect
+
+"#]]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn an_interrupted_fetch_ends_at_once_and_leaves_no_file() {
+    let lab = Lab::new();
+    let files = tempfile::tempdir().unwrap();
+    let (mut server, _out) = lab.serve(lab.folder.path(), "");
+    // Nobody answers, and the client would wait for an hour.
+    signal(&server, "STOP");
+    let words = format!("fetch {} http://192.0.2.2/x --timeout 1h", lab.at(0));
+    let mut client = Command::new(snapbox::cmd::cargo_bin!("longshore"))
+        .args(words.split(' '))
+        .arg("--output")
+        .arg(files.path().join("x"))
+        .spawn()
+        .unwrap();
+    // Its file has appeared: it listens for signals.
+    while std::fs::read_dir(files.path()).unwrap().count() == 0 {
+        assert!(client.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    signal(&client, "INT");
+    assert_eq!(client.wait().unwrap().code(), Some(130));
+    assert_eq!(std::fs::read_dir(files.path()).unwrap().count(), 0);
+    server.kill().unwrap();
+    server.wait().unwrap();
+}

@@ -37,9 +37,9 @@ impl Report for Fetched {
 }
 
 pub(super) fn run(args: &Fetch, root: &Path, output: &mut Output) -> Result<Outcome> {
+    let interrupt = Interrupt::listen()?;
     // What is wrong at this end is found before the NIC is touched.
     let end = End::open(args)?;
-    let interrupt = Interrupt::listen()?;
     let session = Session::open(&args.transport, &args.addressing, root)?;
     session.end_on(&interrupt);
     let before = session.mark();

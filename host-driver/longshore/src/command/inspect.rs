@@ -17,7 +17,8 @@ pub(super) struct Inspection {
     pub(super) device: Arc<dyn Device>,
     pub(super) features: Features,
     pub(super) identity: Identity,
-    _connection: Connection,
+    /// Goes after the device.
+    _connection: Option<Connection>,
 }
 
 /// Which device a report is about.
@@ -36,7 +37,11 @@ impl Inspection {
     /// It cannot be reached or is no Longshore NIC of this contract.
     pub(super) fn open(transport: &Transport, root: &Path) -> Result<Self> {
         let connection = Target::new(transport, root)?.open(Company::None)?;
-        let device = connection.device();
+        Self::of(connection.device(), Some(connection))
+    }
+
+    /// Looks at an open device.
+    fn of(device: Arc<dyn Device>, connection: Option<Connection>) -> Result<Self> {
         let features = Features::read(&*device).context("identifying the NIC")?;
         let identity = Identity::read(&*device, &features).context("identifying the NIC")?;
         Ok(Self {
@@ -91,5 +96,21 @@ impl fmt::Display for Which {
         } else {
             write!(f, "{} {}", self.transport, self.name)
         }
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+pub(super) mod testing {
+    use super::*;
+    use longshore_device::InProcess;
+    use nic_model::{Config, Model};
+    use parking_lot::Mutex;
+    use sim_wire::LineConfig;
+
+    /// A model without company.
+    pub(in super::super) fn nic() -> Inspection {
+        let (wire, _) = sim_wire::pair::pair(LineConfig::default());
+        let nic = Arc::new(Mutex::new(Model::new(Config::default(), wire)));
+        Inspection::of(Arc::new(InProcess::new(nic).unwrap()), None).unwrap()
     }
 }

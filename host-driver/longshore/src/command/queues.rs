@@ -61,15 +61,16 @@ impl Report for Pairs {
 
 pub(super) fn run(args: &Queues, root: &Path, output: &mut Output) -> Result<Outcome> {
     let nic = Inspection::open(&args.transport, root)?;
-    let mut queue_pairs = Vec::new();
-    for index in 0..nic.identity.queue_pairs {
-        queue_pairs.push(pair(&nic, index)?);
-    }
-    output.show(&Pairs {
-        device: nic.which(),
-        queue_pairs,
-    })?;
+    output.show(&pairs(&nic)?)?;
     Ok(Outcome::Done)
+}
+
+fn pairs(nic: &Inspection) -> Result<Pairs> {
+    let all = 0..nic.identity.queue_pairs;
+    Ok(Pairs {
+        device: nic.which(),
+        queue_pairs: all.map(|index| pair(nic, index)).collect::<Result<_>>()?,
+    })
 }
 
 fn pair(nic: &Inspection, index: u32) -> Result<Pair> {
@@ -156,5 +157,49 @@ impl fmt::Display for Pairs {
             ]);
         }
         write!(f, "{table}")
+    }
+}
+
+#[cfg(all(test, feature = "sim"))]
+mod tests {
+    use super::super::inspect::testing::nic;
+    use super::*;
+    use longshore_driver::{Nic, QueueConfig, QueuePair};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_queue_pair_in_use_and_one_in_quarantine_are_shown_as_they_are() {
+        let nic = nic();
+        let driver = Nic::open(nic.device.clone()).unwrap();
+        let buffers = Arc::new(driver.pool("receive", 64, 2048).unwrap());
+        let config = QueueConfig {
+            sq_log2: 4,
+            rq_log2: 5,
+            cq_log2: 6,
+            vector: 1,
+            ..QueueConfig::default()
+        };
+        let _owner: QueuePair<()> = driver.queue_pair(1, config, buffers).unwrap();
+        let shown = pairs(&nic).unwrap();
+        let [off, on] = &shown.queue_pairs[..] else {
+            panic!("{shown:?}");
+        };
+        assert!(!off.enabled && on.enabled);
+        assert_eq!((on.sq.entries, on.rq.entries, on.cq.entries), (16, 32, 64));
+        // All receive descriptors are posted, and none is taken up before a frame comes.
+        assert_eq!((on.rq.head, on.rq.tail), (0, 32));
+        assert!(on.sq.base != 0 && on.vector == 1);
+        assert!(shown.to_string().contains("1     enabled"), "{shown}");
+
+        // A tail further on than the ring is long.
+        let bell = QUEUE.at(1, queue::SQ_DOORBELL);
+        nic.device.write32(bell, queue::SQ_TAIL.of(17)).unwrap();
+        let shown = pairs(&nic).unwrap();
+        let fault = shown.queue_pairs[1].quarantine.as_ref().unwrap();
+        assert_eq!(fault.cause, "BadIndex");
+        assert!(
+            shown.to_string().contains("quarantine: BadIndex"),
+            "{shown}"
+        );
     }
 }
