@@ -343,6 +343,36 @@ fn an_interrupted_server_ends_in_order_with_its_summary() {
     }
 }
 
+/// As `longshore … | head -c 1`.
+#[test]
+fn whoever_reads_only_the_beginning_causes_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    sample(&folder.path().join("tide.bin"), 4 << 20);
+    for words in [
+        "regs --sim",
+        "regs --sim --json",
+        "fetch --sim http://192.0.2.2/tide.bin --output - --peer-files",
+    ] {
+        let mut command = std::process::Command::new(snapbox::cmd::cargo_bin!("longshore"));
+        command
+            .args(words.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if words.ends_with("files") {
+            command.arg(folder.path());
+        }
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let end = child.wait_with_output().unwrap();
+        assert!(
+            end.status.success(),
+            "{words}: {}",
+            String::from_utf8_lossy(&end.stderr)
+        );
+        assert_eq!(end.stderr, b"", "{words}");
+    }
+}
+
 #[test]
 fn an_interrupted_ping_ends_with_its_summary() {
     let mut child = std::process::Command::new(snapbox::cmd::cargo_bin!("longshore"))

@@ -130,7 +130,13 @@ fn transfer(
                 humantime::format_duration(args.timeout)
             )
         }
-        _ => error.into(),
+        _ => match error {
+            // Whoever reads our output has enough: `head` and the like.
+            client::FetchError::Local(cause) if cause.kind() == io::ErrorKind::BrokenPipe => {
+                cause.into()
+            }
+            error => error.into(),
+        },
     };
     let check = |moved: client::Moved| match args.sha256 {
         Some(wanted) if wanted != moved.sha256 => bail!(
