@@ -1,4 +1,4 @@
-//! The order of locks, in types: listener → PCB → socket buffer → ring.
+//! The order of locks, in types: listener → PCB → socket buffer → ring; shards, timers and other leaves last.
 //!
 //! A [`Token`] stands for the locks that its thread holds. Taking an [`Ordered`] lock needs a token of an
 //! earlier level, borrows it for as long as the guard lives, and yields a token of the lock's own level. So
@@ -45,14 +45,73 @@
 //! let (b, _) = root.lock(&b); // the root is borrowed while `a` is held
 //! assert_eq!(*a + *b, 3);
 //! ```
+//!
+//! A connection from under a shard of the table in which it was found:
+//!
+//! ```compile_fail,E0277
+//! use longshore_refs::order::{Ordered, Pcb, Shard, Token};
+//! let (shard, pcb) = (Ordered::<Shard, _>::new(1), Ordered::<Pcb, _>::new(2));
+//! let mut root = Token::root();
+//! let (a, mut token) = root.lock(&shard);
+//! let (b, _) = token.lock(&pcb); // Shard does not precede Pcb
+//! assert_eq!(*a + *b, 3);
+//! ```
+//!
+//! A listener from under one of its connections:
+//!
+//! ```compile_fail,E0277
+//! use longshore_refs::order::{Listener, Ordered, Pcb, Token};
+//! let (pcb, listener) = (Ordered::<Pcb, _>::new(1), Ordered::<Listener, _>::new(2));
+//! let mut root = Token::root();
+//! let (a, mut token) = root.lock(&pcb);
+//! let (b, _) = token.lock(&listener); // Pcb does not precede Listener
+//! assert_eq!(*a + *b, 3);
+//! ```
+//!
+//! Waiting for the device, or running a program's code, with a lock held:
+//!
+//! ```compile_fail,E0277
+//! use longshore_refs::order::{Ordered, Outermost, Pcb, Token};
+//! fn reset_the_device(_nothing_is_held: &mut Token<'_, impl Outermost>) {}
+//! let pcb = Ordered::<Pcb, _>::new(1);
+//! let mut root = Token::root();
+//! let (a, mut token) = root.lock(&pcb);
+//! reset_the_device(&mut token); // Pcb is not Outermost
+//! drop(a);
+//! ```
+//!
+//! Waiting for a change of one thing with another still locked, under it:
+//!
+//! ```compile_fail,E0499
+//! use longshore_refs::{order::{Ordered, Pcb, Ring, Token}, sync::Condvar};
+//! let (pcb, ring, changed) = (Ordered::<Pcb, _>::new(1), Ordered::<Ring, _>::new(2), Condvar::new());
+//! let mut root = Token::root();
+//! let (mut a, mut token) = root.lock(&pcb);
+//! let (b, _) = token.lock(&ring);
+//! a.wait(&mut token, &changed); // the token is borrowed while `b` is held
+//! assert_eq!(*a + *b, 3);
+//! ```
+//!
+//! or over it:
+//!
+//! ```compile_fail,E0599
+//! use longshore_refs::{order::{Listener, Ordered, Pcb, Token}, sync::Condvar};
+//! let (listener, pcb, changed) = (Ordered::<Listener, _>::new(1), Ordered::<Pcb, _>::new(2), Condvar::new());
+//! let mut root = Token::root();
+//! let (a, mut token) = root.lock(&listener);
+//! let (mut b, mut token) = token.lock(&pcb);
+//! b.wait(&mut token, &changed); // only what was locked first can be waited for
+//! assert_eq!(*a + *b, 3);
+//! ```
 
 use std::{
     fmt,
     marker::PhantomData,
     ops::{Deref, DerefMut},
+    time::Instant,
 };
 
-use crate::sync::{Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// Locks of this level may be taken while holding the level that implements it.
 pub trait Precedes<Later> {}
@@ -69,12 +128,33 @@ macro_rules! levels {
 }
 
 levels! {
-    Root "No lock is held." < Listener Pcb SocketBuffer Ring;
-    Listener "A listener's queues." < Pcb SocketBuffer Ring;
-    Pcb "A connection's state." < SocketBuffer Ring;
-    SocketBuffer "A socket's send or receive buffer." < Ring;
+    Root "No lock is held." < Owner Listener Pcb SocketBuffer Shard Timers Ring Leaf;
+    Owner "The right to drive a queue pair. Only whoever drives it takes this, and holds it throughout."
+        < Listener Pcb SocketBuffer Shard Timers Ring Leaf;
+    Listener "A listener's queues." < Pcb SocketBuffer Shard Timers Ring Leaf;
+    Pcb "A connection's state." < SocketBuffer Shard Timers Ring Leaf;
+    SocketBuffer "A socket's send or receive buffer." < Shard Timers Ring Leaf;
+    Shard "A part of a table." < Timers Leaf;
+    Timers "Timers of a queue pair. Nothing is locked under it." <;
     Ring "A ring that is posted to. Nothing is locked under it." <;
+    Leaf "Anything else that is held for a moment. Nothing is locked under it." <;
 }
+
+/// Nothing is held that anybody but the owner of a queue pair could wait for: here it is allowed to wait for the
+/// device, and to call what a program has registered.
+pub trait Outermost:
+    Precedes<Listener>
+    + Precedes<Pcb>
+    + Precedes<SocketBuffer>
+    + Precedes<Shard>
+    + Precedes<Timers>
+    + Precedes<Ring>
+    + Precedes<Leaf>
+{
+}
+
+impl Outermost for Root {}
+impl Outermost for Owner {}
 
 /// What its thread holds: a lock of level `L`, or nothing ([`Root`]). Stays in its thread.
 pub struct Token<'a, L> {
@@ -124,9 +204,42 @@ impl Token<'static, Root> {
     }
 }
 
+impl<L: Outermost> Token<'_, L> {
+    /// Runs code that is not ours, which may come back in from outside with a root of its own.
+    pub fn outside<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        let _back = Outside::new();
+        call()
+    }
+}
+
+/// While it lives, the thread may make another root.
+struct Outside {
+    #[cfg(all(debug_assertions, not(any(loom, shuttle))))]
+    had_root: bool,
+}
+
+impl Outside {
+    fn new() -> Self {
+        Self {
+            #[cfg(all(debug_assertions, not(any(loom, shuttle))))]
+            had_root: HAS_ROOT.with(|has| has.replace(false)),
+        }
+    }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        #[cfg(all(debug_assertions, not(any(loom, shuttle))))]
+        HAS_ROOT.with(|has| has.set(self.had_root));
+    }
+}
+
 impl<L> Token<'_, L> {
     /// Waits for `lock`, which must come after everything held.
-    pub fn lock<'t, M, T>(&'t mut self, lock: &'t Ordered<M, T>) -> (Guard<'t, T>, Token<'t, M>)
+    pub fn lock<'t, M, T>(
+        &'t mut self,
+        lock: &'t Ordered<M, T>,
+    ) -> (Guard<'t, T, L>, Token<'t, M>)
     where
         L: Precedes<M>,
     {
@@ -134,14 +247,22 @@ impl<L> Token<'_, L> {
             level: PhantomData,
             root: None,
         };
-        (Guard(lock.mutex.lock()), token)
+        (Guard::new(lock.mutex.lock()), token)
+    }
+
+    /// Waits for `lock` and works with what it guards; nothing is locked meanwhile.
+    pub fn with<M, T, R>(&mut self, lock: &Ordered<M, T>, work: impl FnOnce(&mut T) -> R) -> R
+    where
+        L: Precedes<M>,
+    {
+        work(&mut lock.mutex.lock())
     }
 
     /// Takes `lock` if it is free.
     pub fn try_lock<'t, M, T>(
         &'t mut self,
         lock: &'t Ordered<M, T>,
-    ) -> Option<(Guard<'t, T>, Token<'t, M>)>
+    ) -> Option<(Guard<'t, T, L>, Token<'t, M>)>
     where
         L: Precedes<M>,
     {
@@ -150,7 +271,7 @@ impl<L> Token<'_, L> {
             level: PhantomData,
             root: None,
         };
-        Some((Guard(guard), token))
+        Some((Guard::new(guard), token))
     }
 }
 
@@ -180,7 +301,21 @@ impl<L, T> Ordered<L, T> {
             level: PhantomData,
         }
     }
+
+    /// What the lock guards, where nobody else can know of it: before it is published, or after its last
+    /// reference is gone. Waits for nobody, so it has no place in the order.
+    ///
+    /// # Panics
+    /// If somebody holds the lock all the same.
+    pub fn unshared(&self) -> Guard<'_, T, Unshared> {
+        let guard = self.mutex.try_lock();
+        Guard::new(guard.expect("a value without references is locked by nobody"))
+    }
 }
+
+/// In place of a level: the lock is of a value that nobody else can reach.
+#[derive(Debug)]
+pub enum Unshared {}
 
 impl<L, T: Default> Default for Ordered<L, T> {
     fn default() -> Self {
@@ -194,24 +329,56 @@ impl<L, T> fmt::Debug for Ordered<L, T> {
     }
 }
 
-/// The right to use what an [`Ordered`] lock guards.
-pub struct Guard<'t, T>(MutexGuard<'t, T>);
+/// The right to use what an [`Ordered`] lock guards, taken by a thread that held `Before`.
+pub struct Guard<'t, T, Before> {
+    guard: MutexGuard<'t, T>,
+    before: PhantomData<Before>,
+}
 
-impl<T> Deref for Guard<'_, T> {
+impl<'t, T, Before> Guard<'t, T, Before> {
+    fn new(guard: MutexGuard<'t, T>) -> Self {
+        Self {
+            guard,
+            before: PhantomData,
+        }
+    }
+}
+
+impl<T> Guard<'_, T, Root> {
+    /// Lets go of the lock, waits for `changed`, takes the lock again. `token` is the lock's own: nothing is held
+    /// under it, and the guard's type says that nothing is held over it.
+    pub fn wait<M>(&mut self, token: &mut Token<'_, M>, changed: &Condvar) {
+        let _ = token;
+        changed.wait(&mut self.guard);
+    }
+
+    /// As [`Guard::wait`], at most until `deadline`. False: the deadline has passed.
+    pub fn wait_until<M>(
+        &mut self,
+        token: &mut Token<'_, M>,
+        changed: &Condvar,
+        deadline: Instant,
+    ) -> bool {
+        let _ = token;
+        !changed.wait_until(&mut self.guard, deadline).timed_out()
+    }
+}
+
+impl<T, Before> Deref for Guard<'_, T, Before> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.guard
     }
 }
 
-impl<T> DerefMut for Guard<'_, T> {
+impl<T, Before> DerefMut for Guard<'_, T, Before> {
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
+        &mut self.guard
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Guard<'_, T> {
+impl<T: fmt::Debug, Before> fmt::Debug for Guard<'_, T, Before> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
@@ -243,6 +410,32 @@ mod tests {
         std::thread::scope(|s| {
             s.spawn(|| assert!(Token::root().try_lock(&pcb).is_none()));
         });
+    }
+
+    #[test]
+    fn a_waiter_is_woken_with_the_lock_held_again_or_told_that_its_time_is_over() {
+        let pcb = Ordered::<Pcb, _>::new(false);
+        let changed = Condvar::new();
+        std::thread::scope(|s| {
+            let mut root = Token::root();
+            let (mut guard, mut token) = root.lock(&pcb);
+            s.spawn(|| {
+                Token::root().with(&pcb, |done| *done = true);
+                changed.notify_all();
+            });
+            while !*guard {
+                guard.wait(&mut token, &changed);
+            }
+            assert!(!guard.wait_until(&mut token, &changed, Instant::now()));
+        });
+    }
+
+    #[test]
+    fn code_from_outside_may_come_back_in() {
+        let pcb = Ordered::<Pcb, _>::new(1);
+        let mut root = Token::root();
+        let found = root.outside(|| Token::root().with(&pcb, |n| *n));
+        assert_eq!(found + root.with(&pcb, |n| *n), 2);
     }
 
     #[cfg(debug_assertions)]
