@@ -236,10 +236,7 @@ impl Drop for Outside {
 
 impl<L> Token<'_, L> {
     /// Waits for `lock`, which must come after everything held.
-    pub fn lock<'t, M, T>(
-        &'t mut self,
-        lock: &'t Ordered<M, T>,
-    ) -> (Guard<'t, T, L>, Token<'t, M>)
+    pub fn lock<'t, M, T>(&'t mut self, lock: &'t Ordered<M, T>) -> (Guard<'t, T, L>, Token<'t, M>)
     where
         L: Precedes<M>,
     {

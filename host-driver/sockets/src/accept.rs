@@ -10,7 +10,8 @@ use longshore_refs::{Ref, holder};
 
 use crate::failure::Failure;
 use crate::file::File;
-use crate::listener::{Child, Listener};
+use crate::listener::{Child, Listener, State};
+use crate::lock::{Outermost, Token};
 use crate::ready::{Notify, Readiness};
 use crate::shared::Shared;
 use crate::stack::Stack;
@@ -58,7 +59,7 @@ impl TcpListener {
         let listener = shared
             .listeners
             .insert::<holder::F>(|_, listener: &Listener| {
-                let mut state = listener.lock();
+                let mut state = listener.unpublished();
                 state.open = true;
                 state.backlog = backlog;
             })
@@ -69,18 +70,25 @@ impl TcpListener {
                 )
             })?;
         let handle = listener.handle();
+        let held = &mut Token::root();
         let address = SocketAddr::from((ip, address.port()));
         let bound = if address.port() == 0 {
             (0..16_384).find_map(|_| {
                 let port = 49_152 + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 16_384;
                 let address = SocketAddr::from((ip, port));
-                shared.addresses.insert(address, handle).then_some(address)
+                shared
+                    .addresses
+                    .insert(held, address, handle)
+                    .then_some(address)
             })
         } else {
-            shared.addresses.insert(address, handle).then_some(address)
+            shared
+                .addresses
+                .insert(held, address, handle)
+                .then_some(address)
         };
         let Some(address) = bound else {
-            listener.lock().open = false;
+            listener.with(held, |state| state.open = false);
             return Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
                 format!("somebody else listens at {address}"),
@@ -103,10 +111,11 @@ impl TcpListener {
     /// `WouldBlock` if there is none and the listener is non-blocking; ENODEV when the stack is shut down.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let file = &*self.file;
-        let mut state = file.listener.lock();
+        let mut root = Token::root();
+        let (mut state, mut under) = file.listener.lock(&mut root);
         loop {
             if let Some(child) = state.queue.pop_front() {
-                drop(state);
+                drop((state, under));
                 let Child {
                     socket,
                     listener,
@@ -123,7 +132,7 @@ impl TcpListener {
             if file.nonblocking.load(Ordering::Relaxed) {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            file.listener.wait(&mut state, None);
+            file.listener.wait(&mut state, &mut under);
         }
     }
 
@@ -161,35 +170,40 @@ impl TcpListener {
 
     /// How many connections may wait to be accepted, from now on; at least 1.
     pub fn set_backlog(&self, backlog: usize) {
-        self.file.listener.lock().backlog = backlog.max(1);
+        self.with(|state| state.backlog = backlog.max(1));
     }
 
     /// Connections that wait to be accepted.
     #[must_use]
     pub fn queued(&self) -> usize {
-        self.file.listener.lock().queue.len()
+        self.with(|state| state.queue.len())
     }
 
     /// Half-open connections.
     #[must_use]
     pub fn half_open(&self) -> usize {
-        self.file.listener.lock().half_open
+        self.with(|state| state.half_open)
     }
 
     /// What can be done now without waiting.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let state = self.file.listener.lock();
-        Readiness {
+        self.with(|state| Readiness {
             readable: !state.queue.is_empty() || !state.open,
             writable: false,
             closed: !state.open,
-        }
+        })
     }
 
     /// Whom to tell when a connection has come; replaces an earlier one.
     pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
-        self.file.listener.lock().notify = notify;
+        // The earlier one's drop is a program's code, and runs without a lock.
+        let earlier = self.with(|state| std::mem::replace(&mut state.notify, notify));
+        drop(earlier);
+    }
+
+    fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        self.file.listener.with(&mut Token::root(), work)
     }
 }
 
@@ -198,25 +212,25 @@ impl Shared {
     /// any lock held. Cannot fail.
     pub(crate) fn close_listener(
         &self,
+        held: &mut Token<'_, impl Outermost>,
         listener: &Listener,
         handle: longshore_refs::Handle,
         address: SocketAddr,
     ) {
-        self.addresses.remove(address, handle);
-        let children = {
-            let mut state = listener.lock();
+        self.addresses.remove(held, address, handle);
+        let (children, notify) = listener.with(held, |state| {
             state.open = false;
-            state.notify = None;
-            std::mem::take(&mut state.queue)
-        };
+            (std::mem::take(&mut state.queue), state.notify.take())
+        });
         listener.wake();
+        held.outside(|| drop(notify));
         let half_open =
             |entry: &Entry| matches!(entry, Entry::HalfOpen(syn) if syn.listener == handle);
-        for (tuple, entry) in self.table.take_if(half_open) {
-            self.forget(&tuple, Some(entry));
+        for (tuple, entry) in self.table.take_if(held, half_open) {
+            self.forget(held, &tuple, Some(entry));
         }
         for child in children {
-            self.abort_child(child);
+            self.abort_child(held, child);
         }
     }
 }
@@ -226,7 +240,7 @@ impl Drop for ListenerFile {
     fn drop(&mut self) {
         let handle = self.listener.handle();
         self.shared
-            .close_listener(&self.listener, handle, self.address);
+            .close_listener(&mut Token::root(), &self.listener, handle, self.address);
     }
 }
 

@@ -11,6 +11,7 @@ use tcp_core::{Connection, Events};
 
 use crate::counters::count;
 use crate::failure::Failure;
+use crate::lock::Token;
 use crate::pcb::Pcb;
 use crate::shared::Shared;
 use crate::socket::{Socket, SocketRef};
@@ -51,6 +52,7 @@ impl Shared {
         let Some(local) = config.source_for(ip) else {
             return Err(Failure::NetworkUnreachable.into());
         };
+        let held = &mut Token::root();
         let now = self.now();
         let tcp = self.config.tcp_for(local);
         let connection = |tuple: &Tuple| {
@@ -72,11 +74,11 @@ impl Shared {
         let ports = usize::from(PORTS.end() - PORTS.start()) + 1;
         for _ in 0..ports {
             let tuple = tuple(port);
-            let taken = self.addresses.find(local, port).is_some();
-            if !taken && self.table.insert_new(tuple, Entry::Pcb(pcb.handle())) {
+            let taken = self.addresses.find(held, local, port).is_some();
+            if !taken && self.table.insert_new(held, tuple, Entry::Pcb(pcb.handle())) {
                 count(&self.counters.active_opens);
                 let socket = Socket::attach(pcb, &self.sockets);
-                self.update(socket.pcb(), |_, _| ((), Events::empty()));
+                self.update_in(held, socket.pcb(), |_, _, _| ((), Events::empty()));
                 return Ok(socket);
             }
             port = if port == *PORTS.end() {
@@ -85,12 +87,12 @@ impl Shared {
                 port + 1
             };
             // Nobody can find it yet.
-            let mut live = pcb.lock();
+            let (mut live, _) = pcb.lock(held);
             live.tuple = self::Tuple::new((local, port), (ip, remote.port()));
             live.queue = self.queue_of(&live.tuple);
             live.connection = connection(&live.tuple);
         }
-        pcb.lock().dropped = true;
+        pcb.lock(held).0.dropped = true;
         Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
             format!("no local port is free for a connection to {remote}"),

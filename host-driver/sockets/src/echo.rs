@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ip_core::{EchoError, EchoReply};
-use longshore_refs::sync::{Condvar, Mutex};
+use longshore_refs::sync::Condvar;
 
 use crate::failure::Failure;
+use crate::lock::{Leaf, Ordered, Outermost, Token};
 use crate::shared::Shared;
 use crate::stack::Stack;
 
@@ -35,7 +36,7 @@ pub enum EchoEvent {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     identifier: u16,
-    events: Mutex<VecDeque<EchoEvent>>,
+    events: Ordered<Leaf, VecDeque<EchoEvent>>,
     changed: Condvar,
 }
 
@@ -56,10 +57,11 @@ impl Echo {
         if shared.is_down() {
             return Err(Failure::DeviceGone.into());
         }
+        let held = &mut Token::root();
         let first: u16 = rand::random();
         let identifier = shared
             .neighbours
-            .with(|interface| {
+            .with(held, |interface| {
                 (0..=u16::MAX)
                     .map(|step| first.wrapping_add(step))
                     .find(|identifier| interface.open_echo(*identifier))
@@ -69,7 +71,7 @@ impl Echo {
             identifier,
             ..Inbox::default()
         });
-        shared.echoes.lock().push(Arc::clone(&inbox));
+        held.with(&shared.echoes, |echoes| echoes.push(Arc::clone(&inbox)));
         Ok(Self {
             shared: Arc::clone(shared),
             inbox,
@@ -89,7 +91,9 @@ impl Echo {
         let identifier = self.inbox.identifier;
         shared
             .neighbours
-            .with(|interface| interface.send_echo(now, remote, identifier, sequence, data))
+            .with(&mut Token::root(), |interface| {
+                interface.send_echo(now, remote, identifier, sequence, data)
+            })
             .map_err(|error| {
                 let kind = match error {
                     EchoError::NoRoute(_) => io::ErrorKind::NetworkUnreachable,
@@ -109,7 +113,8 @@ impl Echo {
     /// ENODEV once the stack was shut down.
     pub fn receive(&self, timeout: Duration) -> io::Result<Option<EchoEvent>> {
         let deadline = Instant::now() + timeout;
-        let mut events = self.inbox.events.lock();
+        let mut root = Token::root();
+        let (mut events, mut under) = root.lock(&self.inbox.events);
         loop {
             if let Some(event) = events.pop_front() {
                 return Ok(Some(event));
@@ -117,12 +122,7 @@ impl Echo {
             if self.shared.is_down() {
                 return Err(Failure::DeviceGone.into());
             }
-            if self
-                .inbox
-                .changed
-                .wait_until(&mut events, deadline)
-                .timed_out()
-            {
+            if !events.wait_until(&mut under, &self.inbox.changed, deadline) {
                 return Ok(events.pop_front());
             }
         }
@@ -132,52 +132,56 @@ impl Echo {
 impl Drop for Echo {
     fn drop(&mut self) {
         let identifier = self.inbox.identifier;
+        let held = &mut Token::root();
         self.shared
             .neighbours
-            .with(|interface| interface.close_echo(identifier));
-        self.shared
-            .echoes
-            .lock()
-            .retain(|inbox| inbox.identifier != identifier);
+            .with(held, |interface| interface.close_echo(identifier));
+        held.with(&self.shared.echoes, |echoes| {
+            echoes.retain(|inbox| inbox.identifier != identifier);
+        });
     }
 }
 
 impl Shared {
     /// Hands an answer to whoever sent the request.
-    pub(crate) fn on_echo(&self, reply: EchoReply, at: Duration) {
-        let inbox = self
-            .echoes
-            .lock()
-            .iter()
-            .find(|inbox| inbox.identifier == reply.identifier)
-            .cloned();
+    pub(crate) fn on_echo(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        reply: EchoReply,
+        at: Duration,
+    ) {
+        let inbox = held.with(&self.echoes, |echoes| {
+            echoes
+                .iter()
+                .find(|inbox| inbox.identifier == reply.identifier)
+                .cloned()
+        });
         if let Some(inbox) = inbox {
-            inbox.push(EchoEvent::Reply { reply, at });
+            inbox.push(held, EchoEvent::Reply { reply, at });
         }
     }
 
     /// Tells all senders of echo requests that a next hop does not answer.
-    pub(crate) fn on_echo_neighbour_lost(&self, hop: IpAddr) {
-        let inboxes = self.echoes.lock().clone();
+    pub(crate) fn on_echo_neighbour_lost(&self, held: &mut Token<'_, impl Outermost>, hop: IpAddr) {
+        let inboxes = held.with(&self.echoes, |echoes| echoes.clone());
         for inbox in inboxes {
-            inbox.push(EchoEvent::NeighbourLost(hop));
+            inbox.push(held, EchoEvent::NeighbourLost(hop));
         }
     }
 
     /// The stack goes down: nobody waits on.
-    pub(crate) fn end_echoes(&self) {
-        let inboxes = self.echoes.lock().clone();
+    pub(crate) fn end_echoes(&self, held: &mut Token<'_, impl Outermost>) {
+        let inboxes = held.with(&self.echoes, |echoes| echoes.clone());
         for inbox in inboxes {
             // Under the lock, so that nobody misses it between looking and waiting.
-            let _events = inbox.events.lock();
-            inbox.changed.notify_all();
+            held.with(&inbox.events, |_| inbox.changed.notify_all());
         }
     }
 }
 
 impl Inbox {
-    fn push(&self, event: EchoEvent) {
-        let mut events = self.events.lock();
+    fn push(&self, held: &mut Token<'_, impl Outermost>, event: EchoEvent) {
+        let (mut events, _) = held.lock(&self.events);
         if events.len() < WAITING_MAX {
             events.push_back(event);
         }

@@ -10,6 +10,7 @@ use longshore_refs::holder;
 use tcp_core::{Events, State};
 
 use crate::failure::Failure;
+use crate::lock::Token;
 use crate::output::is_connecting;
 use crate::pcb::Live;
 use crate::ready::Readiness;
@@ -33,6 +34,8 @@ pub(crate) enum Attempt<T> {
     Done(io::Result<T>),
     /// Not now: wait for a change.
     Wait,
+    /// Not now: wait for send memory.
+    WaitForMemory,
 }
 
 /// Which of the time-outs.
@@ -110,25 +113,29 @@ impl File {
         let shared = &self.shared;
         let pcb = self.socket.pcb();
         let deadline = timeout.and_then(|t| shared.now().checked_add(t));
-        let mut live = pcb.lock();
+        let mut root = Token::root();
+        let (mut live, mut under) = pcb.lock(&mut root);
         loop {
             let now = shared.now();
             let outcome = attempt(shared, &mut live, now);
             // Whatever the attempt changed is acted upon before anybody waits.
-            let after = shared.drive(now, pcb, &mut live, Events::empty());
+            if matches!(outcome, Attempt::WaitForMemory) {
+                shared.park(&mut under, &mut live);
+            }
+            let after = shared.drive(&mut under, now, pcb, &mut live, Events::empty());
             let done = match outcome {
                 Attempt::Done(result) => Some(result),
-                Attempt::Wait if nonblocking => Some(Err(io::ErrorKind::WouldBlock.into())),
-                Attempt::Wait if deadline.is_some_and(|d| now >= d) => Some(Err(late.into())),
-                Attempt::Wait => None,
+                _ if nonblocking => Some(Err(io::ErrorKind::WouldBlock.into())),
+                _ if deadline.is_some_and(|d| now >= d) => Some(Err(late.into())),
+                Attempt::Wait | Attempt::WaitForMemory => None,
             };
             if done.is_some() || !after.is_empty() {
-                drop(live);
-                after.run();
+                drop((live, under));
+                after.run(&mut root);
                 if let Some(result) = done {
                     return result;
                 }
-                live = pcb.lock();
+                (live, under) = pcb.lock(&mut root);
                 continue;
             }
             let until = deadline.map(|deadline| {
@@ -141,18 +148,27 @@ impl File {
                 };
                 Instant::now() + nap
             });
-            pcb.wait(&mut live, until);
+            pcb.wait(&mut live, &mut under, until);
         }
+    }
+
+    /// Looks at the connection, or changes what nobody has to be told of.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Live) -> R) -> R {
+        let mut root = Token::root();
+        let (mut live, _) = self.socket.pcb().lock(&mut root);
+        work(&mut live)
     }
 
     /// Both ends.
     pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
-        let live = self.socket.pcb().lock();
-        (live.tuple.local, live.tuple.remote)
+        self.with(|live| (live.tuple.local, live.tuple.remote))
     }
 
     pub(crate) fn readiness(&self) -> Readiness {
-        let live = self.socket.pcb().lock();
+        self.with(|live| Self::readiness_of(live))
+    }
+
+    fn readiness_of(live: &Live) -> Readiness {
         let failed = live.failure.is_some() || live.dropped;
         let connection = &live.connection;
         Readiness {
@@ -173,16 +189,19 @@ impl Drop for File {
     fn drop(&mut self) {
         let socket = &self.socket;
         if self.linger_zero.load(Ordering::Relaxed) {
-            return self.shared.abort(socket, Failure::Aborted);
+            return self
+                .shared
+                .abort(&mut Token::root(), socket, Failure::Aborted);
         }
-        self.shared.update(socket.pcb(), |live, now| {
-            live.notify = None;
+        // Its drop is a program's code, and runs without a lock.
+        let _notify = self.shared.update(socket.pcb(), |live, now| {
+            let notify = live.notify.take();
             if !live.dropped {
                 // S, for the data that are still to be sent; drive gives it back if there are none.
                 live.lingering = Some(socket.duplicate());
                 live.connection.close(now);
             }
-            ((), Events::empty())
+            (notify, Events::empty())
         });
     }
 }
@@ -239,8 +258,7 @@ pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usi
     let room = live.send.room(live.held());
     let n = live.send.append(shared.nic.send_pool(), offset, buf, room);
     if n == 0 {
-        shared.park_for_memory(live);
-        return Attempt::Wait;
+        return Attempt::WaitForMemory;
     }
     match live.connection.write(n as u64) {
         Ok(()) => Attempt::Done(Ok(n)),

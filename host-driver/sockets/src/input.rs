@@ -7,6 +7,7 @@ use longshore_refs::{Handle, Transient};
 use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
 
 use crate::counters::count;
+use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb};
 use crate::shared::Shared;
 use crate::table::Entry;
@@ -18,6 +19,13 @@ const CE: u8 = 0b11;
 /// Connections that a batch of frames has changed, each with its transient reference X. They are driven once,
 /// at the end of the batch.
 pub(crate) type Touched<'s> = Vec<(Transient<'s, Pcb>, Events)>;
+
+/// A segment that has arrived.
+pub(crate) struct Arrived<'f> {
+    pub(crate) tuple: Tuple,
+    pub(crate) segment: Segment,
+    pub(crate) payload: &'f [u8],
+}
 
 /// Where a segment belongs that no connection took.
 enum Elsewhere {
@@ -33,6 +41,7 @@ impl Shared {
     /// A frame has arrived.
     pub(crate) fn on_frame<'s>(
         &'s self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
         frame: &[u8],
         verdicts: Verdicts,
@@ -41,11 +50,11 @@ impl Shared {
         count(&self.counters.frames_in);
         let result = ip_core::parse(frame, verdicts).and_then(|packet| match &packet.content {
             Content::Ip(ip) if ip.protocol == IpNumber::TCP => {
-                self.on_tcp_packet(now, &packet, ip, touched)
+                self.on_tcp_packet(held, now, &packet, ip, touched)
             }
             _ => self
                 .neighbours
-                .with(|interface| interface.on_packet(now, &packet)),
+                .with(held, |interface| interface.on_packet(now, &packet)),
         });
         if let Err(reason) = result {
             self.discards.count(reason);
@@ -55,6 +64,7 @@ impl Shared {
 
     fn on_tcp_packet<'s>(
         &'s self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
@@ -87,7 +97,12 @@ impl Shared {
                     (ip.destination, segment.ports.destination),
                     (ip.source, segment.ports.source),
                 );
-                self.on_segment(now, &tuple, &segment, &ip.payload[header_len..], touched);
+                let arrived = Arrived {
+                    tuple,
+                    segment,
+                    payload: &ip.payload[header_len..],
+                };
+                self.on_segment(held, now, &arrived, touched);
                 Ok(())
             }
             Err(error) => {
@@ -104,27 +119,30 @@ impl Shared {
     //# A passive OPEN does not interfere with other connections (MUST-41)
     fn on_segment<'s>(
         &'s self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
-        tuple: &Tuple,
-        segment: &Segment,
-        payload: &[u8],
+        arrived: &Arrived<'_>,
         touched: &mut Touched<'s>,
     ) {
+        let Arrived { tuple, segment, .. } = arrived;
         // The exact tuple comes first: a reset for a connection is no listener's business.
-        if let Some(handle) = self.table.pcb(tuple)
-            && self.deliver(now, handle, tuple, segment, payload, touched)
+        if let Some(handle) = self.table.pcb(held, tuple)
+            && self.deliver(held, now, handle, arrived, touched)
         {
             return;
         }
-        match self.on_record(now, tuple, segment) {
+        match self.on_record(held, now, tuple, segment) {
             Elsewhere::Done => {}
-            Elsewhere::Complete => self.promote(now, tuple, segment, payload),
+            Elsewhere::Complete => self.promote(held, now, arrived),
             Elsewhere::Listener(after) => {
-                match self.addresses.find(tuple.local.ip(), tuple.local.port()) {
+                match self
+                    .addresses
+                    .find(held, tuple.local.ip(), tuple.local.port())
+                {
                     Some(listener) => {
-                        self.on_listener(now, tuple, listener, segment, payload, after);
+                        self.on_listener(held, now, listener, arrived, after);
                     }
-                    None => self.refuse(now, tuple, segment),
+                    None => self.refuse(held, now, tuple, segment),
                 }
             }
         }
@@ -133,11 +151,10 @@ impl Shared {
     /// Gives a segment to a connection; false if that is over or another's by now.
     fn deliver<'s>(
         &'s self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
         handle: Handle,
-        tuple: &Tuple,
-        segment: &Segment,
-        payload: &[u8],
+        arrived: &Arrived<'_>,
         touched: &mut Touched<'s>,
     ) -> bool {
         // One X per connection and batch.
@@ -153,18 +170,24 @@ impl Shared {
             },
         };
         let (x, events) = &mut touched[at];
-        let mut live = x.lock();
-        if live.dropped || live.tuple != *tuple {
+        let (mut live, _) = x.lock(held);
+        if live.dropped || live.tuple != arrived.tuple {
             return false;
         }
-        *events |= take(&mut live, now, segment, payload);
+        *events |= take(&mut live, now, &arrived.segment, arrived.payload);
         true
     }
 
     /// What a half-open entry or a TIME-WAIT record says to a segment.
-    fn on_record(&self, now: Duration, tuple: &Tuple, segment: &Segment) -> Elsewhere {
+    fn on_record(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        tuple: &Tuple,
+        segment: &Segment,
+    ) -> Elsewhere {
         let config = self.config.tcp_for(tuple.local.ip());
-        let mut shard = self.table.shard(tuple);
+        let (mut shard, under) = self.table.shard(held, tuple);
         match shard.get_mut(tuple) {
             // A connection that is ending on another thread: the segment comes too late.
             Some(Entry::Pcb(_)) => Elsewhere::Done,
@@ -174,14 +197,14 @@ impl Shared {
                     HalfOpenOutcome::Ignore => Elsewhere::Done,
                     HalfOpenOutcome::Complete => Elsewhere::Complete,
                     HalfOpenOutcome::Reply(reply) => {
-                        drop(shard);
-                        self.send_bare(now, tuple, &reply);
+                        drop((shard, under));
+                        self.send_bare(held, now, tuple, &reply);
                         Elsewhere::Done
                     }
                     HalfOpenOutcome::Remove => {
                         let gone = shard.remove(tuple);
-                        drop(shard);
-                        self.forget(tuple, gone);
+                        drop((shard, under));
+                        self.forget(held, tuple, gone);
                         Elsewhere::Done
                     }
                 }
@@ -189,20 +212,20 @@ impl Shared {
             Some(Entry::TimeWait(entry)) => match entry.record.on_segment(now, segment) {
                 TimeWaitOutcome::Ignore => Elsewhere::Done,
                 TimeWaitOutcome::Acknowledge(reply) => {
-                    drop(shard);
-                    self.send_bare(now, tuple, &reply);
+                    drop((shard, under));
+                    self.send_bare(held, now, tuple, &reply);
                     Elsewhere::Done
                 }
                 TimeWaitOutcome::Closed => {
                     let gone = shard.remove(tuple);
-                    drop(shard);
-                    self.forget(tuple, gone);
+                    drop((shard, under));
+                    self.forget(held, tuple, gone);
                     Elsewhere::Done
                 }
                 TimeWaitOutcome::Reuse(after) => {
                     let gone = shard.remove(tuple);
-                    drop(shard);
-                    self.forget(tuple, gone);
+                    drop((shard, under));
+                    self.forget(held, tuple, gone);
                     Elsewhere::Listener(Some(after))
                 }
             },
@@ -210,40 +233,57 @@ impl Shared {
     }
 
     /// Undoes what belongs to an entry that was taken out of the table.
-    pub(crate) fn forget(&self, tuple: &Tuple, entry: Option<Entry>) {
+    pub(crate) fn forget(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        tuple: &Tuple,
+        entry: Option<Entry>,
+    ) {
         let timers = &self.queues[self.queue_of(tuple)].timers;
         match entry {
             Some(Entry::HalfOpen(entry)) => {
-                timers.stop(entry.timer);
+                timers.stop(held, entry.timer);
                 if let Some(listener) = self.listeners.get(entry.listener) {
-                    let mut state = listener.lock();
-                    state.half_open = state.half_open.saturating_sub(1);
+                    listener.with(held, |state| {
+                        state.half_open = state.half_open.saturating_sub(1);
+                    });
                 }
             }
             Some(Entry::TimeWait(entry)) => {
-                timers.stop(entry.timer);
+                timers.stop(held, entry.timer);
             }
             Some(Entry::Pcb(_)) | None => {}
         }
     }
 
     /// Answers a segment that belongs to nobody.
-    pub(crate) fn refuse(&self, now: Duration, tuple: &Tuple, segment: &Segment) {
+    pub(crate) fn refuse(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        tuple: &Tuple,
+        segment: &Segment,
+    ) {
         if let Some(reset) = reset_for(segment) {
             count(&self.counters.resets_out);
-            self.send_bare(now, tuple, &reset);
+            self.send_bare(held, now, tuple, &reset);
         }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
     //# Process all queued segments before an ACK is sent (MUST-59)
     /// Drives the connections that a batch has changed.
-    pub(crate) fn finish(&self, now: Duration, touched: Touched<'_>) {
+    pub(crate) fn finish(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        touched: Touched<'_>,
+    ) {
         for (x, events) in touched {
-            let mut live = x.lock();
-            let after = self.drive(now, &x, &mut live, events);
-            drop(live);
-            after.run();
+            let (mut live, mut under) = x.lock(held);
+            let after = self.drive(&mut under, now, &x, &mut live, events);
+            drop((live, under));
+            after.run(held);
         }
     }
 }

@@ -49,6 +49,7 @@ mod failure;
 mod file;
 mod input;
 mod listener;
+mod lock;
 #[doc(hidden)]
 pub mod look_up;
 mod neighbours;

@@ -2,19 +2,21 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::DerefMut;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
+use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, Ref, holder};
 
+use crate::lock::{Guard, ListenerLevel, Ordered, Precedes, Root, ShardLevel, Token};
 use crate::ready::Notify;
 use crate::socket::SocketRef;
 
 /// A slot of the slab of listeners.
 #[derive(Debug, Default)]
 pub(crate) struct Listener {
-    state: Mutex<State>,
+    state: Ordered<ListenerLevel, State>,
     changed: Condvar,
 }
 
@@ -45,23 +47,34 @@ pub(crate) struct Child {
 }
 
 impl Listener {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
+    pub(crate) fn lock<'t, L: Precedes<ListenerLevel>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+    ) -> (Guard<'t, State, L>, Token<'t, ListenerLevel>) {
+        held.lock(&self.state)
     }
 
-    /// Waits for a change, at most until `deadline`. False: the deadline has passed.
+    /// Locks the state for one step.
+    pub(crate) fn with<R>(
+        &self,
+        held: &mut Token<'_, impl Precedes<ListenerLevel>>,
+        work: impl FnOnce(&mut State) -> R,
+    ) -> R {
+        held.with(&self.state, work)
+    }
+
+    /// The state of a listener that nobody can find yet.
+    pub(crate) fn unpublished(&self) -> impl DerefMut<Target = State> {
+        self.state.unshared()
+    }
+
+    /// Waits for a change.
     pub(crate) fn wait(
         &self,
-        state: &mut MutexGuard<'_, State>,
-        deadline: Option<Instant>,
-    ) -> bool {
-        match deadline {
-            None => {
-                self.changed.wait(state);
-                true
-            }
-            Some(deadline) => !self.changed.wait_until(state, deadline).timed_out(),
-        }
+        state: &mut Guard<'_, State, Root>,
+        under: &mut Token<'_, ListenerLevel>,
+    ) {
+        state.wait(under, &self.changed);
     }
 
     pub(crate) fn wake(&self) {
@@ -71,7 +84,7 @@ impl Listener {
 
 impl Recycle for Listener {
     fn recycle(&self) {
-        let state = std::mem::take(&mut *self.state.lock());
+        let state = std::mem::take(&mut *self.state.unshared());
         debug_assert!(!state.open && state.queue.is_empty() && state.half_open == 0);
     }
 }
@@ -81,26 +94,31 @@ const SHARDS: usize = 64;
 /// Who listens where, in shards by port.
 #[derive(Debug)]
 pub(crate) struct Listeners {
-    shards: [Mutex<Vec<(SocketAddr, Handle)>>; SHARDS],
+    shards: [Ordered<ShardLevel, Vec<(SocketAddr, Handle)>>; SHARDS],
 }
 
 impl Default for Listeners {
     fn default() -> Self {
         Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Ordered::default()),
         }
     }
 }
 
 impl Listeners {
-    fn shard(&self, port: u16) -> &Mutex<Vec<(SocketAddr, Handle)>> {
+    fn shard(&self, port: u16) -> &Ordered<ShardLevel, Vec<(SocketAddr, Handle)>> {
         &self.shards[usize::from(port) % SHARDS]
     }
 
     /// Enters a listener, unless its address collides with another's. An unspecified address collides with
     /// all of its family.
-    pub(crate) fn insert(&self, address: SocketAddr, handle: Handle) -> bool {
-        let mut shard = self.shard(address.port()).lock();
+    pub(crate) fn insert(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        address: SocketAddr,
+        handle: Handle,
+    ) -> bool {
+        let (mut shard, _) = held.lock(self.shard(address.port()));
         let collides = |(other, _): &(SocketAddr, Handle)| {
             other.port() == address.port()
                 && other.is_ipv4() == address.is_ipv4()
@@ -116,15 +134,25 @@ impl Listeners {
     }
 
     /// Takes a listener out.
-    pub(crate) fn remove(&self, address: SocketAddr, handle: Handle) {
-        self.shard(address.port())
-            .lock()
-            .retain(|(_, other)| *other != handle);
+    pub(crate) fn remove(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        address: SocketAddr,
+        handle: Handle,
+    ) {
+        held.with(self.shard(address.port()), |shard| {
+            shard.retain(|(_, other)| *other != handle);
+        });
     }
 
     /// Who listens for connections to `ip` and `port`.
-    pub(crate) fn find(&self, ip: IpAddr, port: u16) -> Option<Handle> {
-        let shard = self.shard(port).lock();
+    pub(crate) fn find(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        ip: IpAddr,
+        port: u16,
+    ) -> Option<Handle> {
+        let (shard, _) = held.lock(self.shard(port));
         shard
             .iter()
             .find(|(address, _)| {
@@ -136,10 +164,13 @@ impl Listeners {
     }
 
     /// All listeners.
-    pub(crate) fn all(&self) -> Vec<(SocketAddr, Handle)> {
+    pub(crate) fn all(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+    ) -> Vec<(SocketAddr, Handle)> {
         self.shards
             .iter()
-            .flat_map(|shard| shard.lock().clone())
+            .flat_map(|shard| held.with(shard, |shard| shard.clone()))
             .collect()
     }
 }
@@ -151,20 +182,27 @@ mod tests {
     #[test]
     fn addresses_collide_within_their_family_only() {
         let listeners = Listeners::default();
+        let held = &mut Token::root();
         let handle = |index| Handle {
             index,
             generation: 1,
         };
         let at = |text: &str| text.parse::<SocketAddr>().unwrap();
-        assert!(listeners.insert(at("0.0.0.0:80"), handle(0)));
-        assert!(!listeners.insert(at("192.0.2.1:80"), handle(1)));
-        assert!(listeners.insert(at("[::]:80"), handle(2)));
-        assert!(listeners.insert(at("192.0.2.1:81"), handle(3)));
-        assert!(!listeners.insert(at("0.0.0.0:81"), handle(4)));
-        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 80), Some(handle(0)));
-        assert_eq!(listeners.find(at("[::1]:0").ip(), 80), Some(handle(2)));
-        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 81), None);
-        listeners.remove(at("0.0.0.0:80"), handle(0));
-        assert_eq!(listeners.find(at("1.1.1.1:0").ip(), 80), None);
+        assert!(listeners.insert(held, at("0.0.0.0:80"), handle(0)));
+        assert!(!listeners.insert(held, at("192.0.2.1:80"), handle(1)));
+        assert!(listeners.insert(held, at("[::]:80"), handle(2)));
+        assert!(listeners.insert(held, at("192.0.2.1:81"), handle(3)));
+        assert!(!listeners.insert(held, at("0.0.0.0:81"), handle(4)));
+        assert_eq!(
+            listeners.find(held, at("1.1.1.1:0").ip(), 80),
+            Some(handle(0))
+        );
+        assert_eq!(
+            listeners.find(held, at("[::1]:0").ip(), 80),
+            Some(handle(2))
+        );
+        assert_eq!(listeners.find(held, at("1.1.1.1:0").ip(), 81), None);
+        listeners.remove(held, at("0.0.0.0:80"), handle(0));
+        assert_eq!(listeners.find(held, at("1.1.1.1:0").ip(), 80), None);
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use longshore_refs::Handle;
 
+use crate::lock::Token;
 use crate::table::{Entry, Table};
 use crate::tuple::Tuple;
 
@@ -16,12 +17,14 @@ pub struct LookUp {
 impl LookUp {
     /// Enters the connection of client number `client` under `handle`.
     pub fn enter(&self, client: u32, handle: Handle) -> bool {
-        self.table.insert_new(tuple(client), Entry::Pcb(handle))
+        let entry = Entry::Pcb(handle);
+        self.table
+            .insert_new(&mut Token::root(), tuple(client), entry)
     }
 
     /// What an arriving segment of that client is looked up by.
     pub fn find(&self, client: u32) -> Option<Handle> {
-        self.table.pcb(&tuple(client))
+        self.table.pcb(&mut Token::root(), &tuple(client))
     }
 }
 

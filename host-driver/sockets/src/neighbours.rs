@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ip_core::{Config, ConfigError, Interface, MacAddr, Notice, Path, Resolution};
-use longshore_refs::sync::Mutex;
+
+use crate::lock::{Leaf, Ordered, Precedes, Token};
 
 const SHARDS: usize = 16;
 /// Answers kept per shard; more than that and the shard starts afresh.
@@ -26,9 +27,9 @@ struct Answer {
 #[derive(Debug)]
 pub(crate) struct Neighbours {
     config: Arc<Config>,
-    interface: Mutex<Interface>,
+    interface: Ordered<Leaf, Interface>,
     epoch: AtomicU64,
-    answers: [Mutex<HashMap<IpAddr, Answer>>; SHARDS],
+    answers: [Ordered<Leaf, HashMap<IpAddr, Answer>>; SHARDS],
     hasher: RandomState,
 }
 
@@ -48,10 +49,10 @@ pub(crate) enum Way {
 impl Neighbours {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self, ConfigError> {
         Ok(Self {
-            interface: Mutex::new(Interface::new(Arc::clone(&config))?),
+            interface: Ordered::new(Interface::new(Arc::clone(&config))?),
             config,
             epoch: AtomicU64::new(0),
-            answers: std::array::from_fn(|_| Mutex::default()),
+            answers: std::array::from_fn(|_| Ordered::default()),
             hasher: RandomState::new(),
         })
     }
@@ -69,6 +70,7 @@ impl Neighbours {
     /// earlier deadline. `progress`: answers came from it since the last call for it.
     pub(crate) fn resolve(
         &self,
+        held: &mut Token<'_, impl Precedes<Leaf>>,
         now: Duration,
         local: IpAddr,
         remote: IpAddr,
@@ -88,17 +90,17 @@ impl Neighbours {
             until: answer.until,
             epoch: answer.epoch,
         };
-        let known = shard.lock().get(&remote).copied();
+        let known = held.with(shard, |known| known.get(&remote).copied());
         if let Some(answer) = known
             && answer.epoch == epoch
             && answer.until > now
         {
             return (ready(answer), false);
         }
-        let way = match self.with(|interface| interface.resolve(now, remote, progress)) {
+        let way = match self.with(held, |interface| interface.resolve(now, remote, progress)) {
             Resolution::Ready { mac, until } => {
                 let answer = Answer { mac, until, epoch };
-                let mut shard = shard.lock();
+                let (mut shard, _) = held.lock(shard);
                 if shard.len() >= KEPT {
                     shard.clear();
                 }
@@ -112,29 +114,40 @@ impl Neighbours {
     }
 
     /// Works with the IP layer under its lock.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Interface) -> R) -> R {
-        let mut interface = self.interface.lock();
+    pub(crate) fn with<R>(
+        &self,
+        held: &mut Token<'_, impl Precedes<Leaf>>,
+        work: impl FnOnce(&mut Interface) -> R,
+    ) -> R {
+        let (mut interface, _) = held.lock(&self.interface);
         let result = work(&mut interface);
         self.epoch.store(interface.epoch(), Ordering::Release);
         result
     }
 
     /// Acts on the IP layer's deadlines; returns when the next one is.
-    pub(crate) fn tend(&self, now: Duration) -> Option<Duration> {
-        self.with(|interface| {
+    pub(crate) fn tend(
+        &self,
+        held: &mut Token<'_, impl Precedes<Leaf>>,
+        now: Duration,
+    ) -> Option<Duration> {
+        self.with(held, |interface| {
             interface.on_timeout(now);
             interface.next_timeout()
         })
     }
 
     /// Whether there is anything for [`Neighbours::take_output`].
-    pub(crate) fn has_output(&self) -> bool {
-        self.with(|interface| interface.has_output())
+    pub(crate) fn has_output(&self, held: &mut Token<'_, impl Precedes<Leaf>>) -> bool {
+        self.with(held, |interface| interface.has_output())
     }
 
     /// Frames to send and notices to act upon.
-    pub(crate) fn take_output(&self) -> (Vec<Vec<u8>>, Vec<Notice>) {
-        self.with(|interface| {
+    pub(crate) fn take_output(
+        &self,
+        held: &mut Token<'_, impl Precedes<Leaf>>,
+    ) -> (Vec<Vec<u8>>, Vec<Notice>) {
+        self.with(held, |interface| {
             let frames = std::iter::from_fn(|| interface.poll_transmit()).collect();
             let notices = std::iter::from_fn(|| interface.poll_notice()).collect();
             (frames, notices)

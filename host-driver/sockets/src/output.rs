@@ -9,6 +9,7 @@ use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait
 
 use crate::counters::count;
 use crate::failure::Failure;
+use crate::lock::{Outermost, PcbLevel, Token, UnderPcb};
 use crate::nic::TxGuard;
 use crate::pcb::{Live, Pcb};
 use crate::ready::Notify;
@@ -37,33 +38,50 @@ impl After {
     }
 
     /// Runs it. After this neither Socket nor Pcb is touched on behalf of S.
-    pub(crate) fn run(self) {
+    pub(crate) fn run(self, held: &mut Token<'_, impl Outermost>) {
         drop(self.lingering);
         if let Some(notify) = self.notify {
-            notify.notify();
+            held.outside(move || notify.notify());
         }
     }
 }
 
 impl Shared {
-    /// Changes a connection under its lock, sends what is due, arms its timer, and wakes who waits. The caller
-    /// has a counted reference to the Pcb.
+    /// As [`Shared::update_in`], for a call from outside: its thread holds nothing.
     pub(crate) fn update<R>(
         &self,
         pcb: &Pcb,
         change: impl FnOnce(&mut Live, Duration) -> (R, Events),
     ) -> R {
+        self.update_in(&mut Token::root(), pcb, |live, now, _| change(live, now))
+    }
+
+    /// Changes a connection under its lock, sends what is due, arms its timer, and wakes who waits. The caller
+    /// has a counted reference to the Pcb.
+    pub(crate) fn update_in<R>(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        pcb: &Pcb,
+        change: impl FnOnce(&mut Live, Duration, &mut UnderPcb<'_>) -> (R, Events),
+    ) -> R {
         let now = self.now();
-        let mut live = pcb.lock();
-        let (result, events) = change(&mut live, now);
-        let after = self.drive(now, pcb, &mut live, events);
-        drop(live);
-        after.run();
+        let (mut live, mut under) = pcb.lock(held);
+        let (result, events) = change(&mut live, now, &mut under);
+        let after = self.drive(&mut under, now, pcb, &mut live, events);
+        drop((live, under));
+        after.run(held);
         result
     }
 
     /// Brings the world in line with a connection that has changed.
-    pub(crate) fn drive(&self, now: Duration, pcb: &Pcb, live: &mut Live, events: Events) -> After {
+    pub(crate) fn drive(
+        &self,
+        under: &mut UnderPcb<'_>,
+        now: Duration,
+        pcb: &Pcb,
+        live: &mut Live,
+        events: Events,
+    ) -> After {
         let mut after = After::default();
         if live.dropped {
             return after;
@@ -71,16 +89,16 @@ impl Shared {
         if let Some(error) = live.connection.take_error() {
             live.failure = Some(Failure::Tcp(error));
         }
-        let drained = self.transmit(now, live);
+        let drained = self.transmit(under, now, live);
         live.send.release(live.connection.acked_offset());
         match live.connection.state() {
             // A reset that found no room or no way is lost, as it may be on the wire.
-            State::Closed => self.retire(live, None),
+            State::Closed => self.retire(under, live, None),
             State::TimeWait if drained => {
                 let record = live.connection.time_wait();
-                self.retire(live, record);
+                self.retire(under, live, record);
             }
-            _ => self.rearm(live),
+            _ => self.rearm(under, live),
         }
         if live.dropped {
             after.lingering = live.lingering.take();
@@ -94,15 +112,13 @@ impl Shared {
     }
 
     /// Sends what is due. False if it could not all be sent: then the connection is parked.
-    fn transmit(&self, now: Duration, live: &mut Live) -> bool {
-        if !self.find_way(now, live) {
+    fn transmit(&self, under: &mut UnderPcb<'_>, now: Duration, live: &mut Live) -> bool {
+        if !self.find_way(under, now, live) {
             return false;
         }
-        let mut tx = self.nic.tx(live.queue);
+        let mut tx = self.nic.tx(under, live.queue);
         let drained = loop {
             if !tx.has_room() {
-                count(&self.counters.ring_full);
-                self.park(live);
                 break false;
             }
             match live.connection.poll_transmit(now) {
@@ -111,16 +127,21 @@ impl Shared {
             }
         };
         tx.commit();
+        drop(tx);
+        if !drained {
+            count(&self.counters.ring_full);
+            self.park(under, live);
+        }
         drained
     }
 
     /// Ends a connection for a reason that TCP does not know of.
-    pub(crate) fn fail(&self, live: &mut Live, failure: Failure) {
+    pub(crate) fn fail(&self, under: &mut UnderPcb<'_>, live: &mut Live, failure: Failure) {
         live.failure = Some(failure);
         if let Some(reset) = live.connection.abort()
             && live.route.path.is_some()
         {
-            let mut tx = self.nic.tx(live.queue);
+            let mut tx = self.nic.tx(under, live.queue);
             if tx.has_room() {
                 self.post(&mut tx, live, &reset);
                 tx.commit();
@@ -128,19 +149,17 @@ impl Shared {
         }
     }
 
-    fn park(&self, live: &mut Live) {
+    /// Puts a connection on the list of those who wait for room in the ring, or for send memory.
+    pub(crate) fn park(&self, under: &mut UnderPcb<'_>, live: &mut Live) {
         if !live.parked {
             live.parked = true;
-            self.queues[live.queue].parked.lock().push(live.handle);
+            under.with(&self.queues[live.queue].parked, |list| {
+                list.push(live.handle);
+            });
         }
     }
 
-    /// As [`Shared::park`], for a program that waits for send memory.
-    pub(crate) fn park_for_memory(&self, live: &mut Live) {
-        self.park(live);
-    }
-
-    fn post(&self, tx: &mut TxGuard<'_>, live: &mut Live, transmit: &Transmit) {
+    fn post(&self, tx: &mut TxGuard<'_, PcbLevel>, live: &mut Live, transmit: &Transmit) {
         let Some(mut path) = live.route.path else {
             return;
         };
@@ -176,34 +195,40 @@ impl Shared {
 
     /// The connection is over: out of the table (or replaced by its TIME-WAIT record), timer stopped. The Pcb
     /// lives on until its socket is gone.
-    fn retire(&self, live: &mut Live, record: Option<TimeWait>) {
+    fn retire(&self, under: &mut UnderPcb<'_>, live: &mut Live, record: Option<TimeWait>) {
         let instead = record.map(|record| {
-            let timer = self.arm(live.queue, record.expires(), Due::TimeWait(live.tuple));
+            let timer = self.arm(
+                under,
+                live.queue,
+                record.expires(),
+                Due::TimeWait(live.tuple),
+            );
             Entry::TimeWait(TimeWaitEntry { record, timer })
         });
-        self.table.unhash(&live.tuple, live.handle, instead);
+        self.table.unhash(under, &live.tuple, live.handle, instead);
         if let Some(key) = live.timer.take() {
             // T is not the last reference: whoever drives has one.
-            drop(self.queues[live.queue].timers.stop(key));
+            drop(self.queues[live.queue].timers.stop(under, key));
         }
         live.dropped = true;
         live.send.clear();
         // Somebody may wait for the memory.
-        if !self.queues[live.queue].parked.lock().is_empty() {
+        let parked = &self.queues[live.queue].parked;
+        if under.with(parked, |list| !list.is_empty()) {
             self.nic.wake(live.queue);
         }
         tracing::debug!(tuple = ?live.tuple, failure = ?live.failure, "connection over");
     }
 
     /// Sees to it that a timer fires no later than the connection's next deadline.
-    fn rearm(&self, live: &mut Live) {
+    fn rearm(&self, under: &mut UnderPcb<'_>, live: &mut Live) {
         let Some(at) = live.connection.next_timeout() else {
             // An armed timer that fires for nothing lets go of its T then.
             return;
         };
         let due = match live.timer {
             Some(key) if key.at <= at => return,
-            Some(key) => match self.queues[live.queue].timers.stop(key) {
+            Some(key) => match self.queues[live.queue].timers.stop(under, key) {
                 Some(due) => due,
                 // It is firing, waits for our lock, and arms itself again.
                 None => return,
@@ -213,13 +238,13 @@ impl Shared {
                 None => return,
             },
         };
-        live.timer = Some(self.arm(live.queue, at, due));
+        live.timer = Some(self.arm(under, live.queue, at, due));
     }
 
     /// Drives a connection that waited for something which has come.
-    pub(crate) fn unpark(&self, handle: Handle) {
+    pub(crate) fn unpark(&self, held: &mut Token<'_, impl Outermost>, handle: Handle) {
         if let Some(pcb) = self.pcbs.get(handle) {
-            self.update(&pcb, |live, _| {
+            self.update_in(held, &pcb, |live, _, _| {
                 live.parked = false;
                 // Writers may have waited for memory.
                 ((), Events::WRITABLE)

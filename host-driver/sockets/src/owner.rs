@@ -11,6 +11,7 @@ use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::input::Touched;
+use crate::lock::{Outermost, Root, Token};
 use crate::shared::Shared;
 use crate::table::Entry;
 use crate::timers::{Due, Key};
@@ -30,19 +31,30 @@ pub(crate) struct Workspace {
 impl Shared {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
     //# Aggregate acknowledgements whenever possible (MUST-58)
-    /// One round for a queue pair. True if more is there already.
-    pub(crate) fn tend(&self, queue: usize, work: &mut Workspace) -> bool {
+    /// One round for a queue pair. True if more is there already. Whoever else wants to drive it waits for the end of
+    /// the round.
+    pub(crate) fn tend(&self, root: &mut Token<'_, Root>, queue: usize) -> bool {
+        let (mut work, mut held) = root.lock(&self.queues[queue].workspace);
+        self.round(&mut held, queue, &mut work)
+    }
+
+    fn round(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+        work: &mut Workspace,
+    ) -> bool {
         let now = self.now();
         let (completions, outstanding) = self
             .nic
-            .poll(queue, BATCH, &mut work.done)
+            .poll(held, queue, BATCH, &mut work.done)
             .unwrap_or_else(|error| {
                 tracing::warn!(%error, queue, "polling failed");
                 self.note_trouble(queue);
                 (0, 0)
             });
         let more = completions >= BATCH;
-        self.watch(now, queue, completions, outstanding);
+        self.watch(held, now, queue, completions, outstanding);
         let mut touched = Touched::new();
         for completed in work.done.drain(..) {
             match completed {
@@ -54,7 +66,7 @@ impl Shared {
                         l3: info.l3,
                         l4: info.l4,
                     };
-                    self.on_frame(now, &work.bytes, verdicts, &mut touched);
+                    self.on_frame(held, now, &work.bytes, verdicts, &mut touched);
                     work.frames.push(frame);
                 }
                 Completed::Sent { outcome, .. } => self.on_sent(outcome),
@@ -64,41 +76,48 @@ impl Shared {
                 }
             }
         }
-        self.nic.recycle(queue, &mut work.frames);
-        self.rescue(queue, &mut work.done);
-        self.finish(now, touched);
-        self.run_timers(queue, now);
-        self.serve_parked(queue);
+        self.nic.recycle(held, queue, &mut work.frames);
+        self.rescue(held, queue, &mut work.done);
+        self.finish(held, now, touched);
+        self.run_timers(held, queue, now);
+        self.serve_parked(held, queue);
         if queue == 0 {
-            self.tend_neighbours(now);
+            self.tend_neighbours(held, now);
         }
         more
     }
 
     /// When a queue pair's owner has to act next, completions aside.
-    pub(crate) fn next_deadline(&self, queue: usize) -> Option<Duration> {
-        let timers = self.queues[queue].timers.next();
+    pub(crate) fn next_deadline(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+    ) -> Option<Duration> {
+        let timers = self.queues[queue].timers.next(held);
         let neighbours = (queue == 0)
-            .then(|| self.neighbours.with(|interface| interface.next_timeout()))
+            .then(|| {
+                self.neighbours
+                    .with(held, |interface| interface.next_timeout())
+            })
             .flatten();
         timers.into_iter().chain(neighbours).min()
     }
 
     /// Sleeps until something is to be done for the queue pair.
-    pub(crate) fn sleep(&self, queue: usize) {
+    pub(crate) fn sleep(&self, root: &mut Token<'_, Root>, queue: usize) {
         let nanos = |at: Duration| u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
         let cell = &self.queues[queue].sleeps_until;
         // Whoever arms an earlier timer from now on wakes us; what was armed before, we see here.
         cell.store(u64::MAX, Ordering::SeqCst);
-        let deadline = self.next_deadline(queue);
-        if let Err(error) = self.nic.arm(queue) {
+        let deadline = self.next_deadline(root, queue);
+        if let Err(error) = self.nic.arm(root, queue) {
             tracing::warn!(%error, queue, "interrupt not armed");
         }
         if !self.is_down() {
             cell.store(deadline.map_or(u64::MAX, nanos), Ordering::SeqCst);
-            let earlier =
-                self.next_deadline(queue).map_or(u64::MAX, nanos) < cell.load(Ordering::SeqCst);
-            let missed = earlier || (queue == 0 && self.neighbours.has_output());
+            let earlier = self.next_deadline(root, queue).map_or(u64::MAX, nanos)
+                < cell.load(Ordering::SeqCst);
+            let missed = earlier || (queue == 0 && self.neighbours.has_output(root));
             let timeout = deadline.map(|at| at.saturating_sub(self.now()));
             if !missed {
                 self.nic.interrupt(queue).wait(timeout);
@@ -120,10 +139,10 @@ impl Shared {
         }
     }
 
-    fn run_timers(&self, queue: usize, now: Duration) {
-        while let Some((key, due)) = self.queues[queue].timers.expired(now) {
+    fn run_timers(&self, held: &mut Token<'_, impl Outermost>, queue: usize, now: Duration) {
+        while let Some((key, due)) = self.queues[queue].timers.expired(held, now) {
             match due {
-                Due::Pcb(armed) => self.update(&armed, |live, now| {
+                Due::Pcb(armed) => self.update_in(held, &armed, |live, now, _| {
                     // Stopped too late, and perhaps armed again since.
                     if live.timer == Some(key) {
                         live.timer = None;
@@ -136,15 +155,21 @@ impl Shared {
                     };
                     ((), events)
                 }),
-                Due::HalfOpen(tuple) => self.on_half_open_timer(now, &tuple, key),
-                Due::TimeWait(tuple) => self.on_time_wait_timer(now, queue, &tuple, key),
+                Due::HalfOpen(tuple) => self.on_half_open_timer(held, now, &tuple, key),
+                Due::TimeWait(tuple) => self.on_time_wait_timer(held, now, queue, &tuple, key),
             }
         }
     }
 
-    fn on_half_open_timer(&self, now: Duration, tuple: &Tuple, key: Key) {
+    fn on_half_open_timer(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        tuple: &Tuple,
+        key: Key,
+    ) {
         let config = self.config.tcp_for(tuple.local.ip());
-        let mut shard = self.table.shard(tuple);
+        let (mut shard, mut under) = self.table.shard(held, tuple);
         let Some(Entry::HalfOpen(entry)) = shard.get_mut(tuple) else {
             return;
         };
@@ -158,19 +183,26 @@ impl Shared {
         };
         if expiry == HalfOpenExpiry::Expired {
             let gone = shard.remove(tuple);
-            drop(shard);
-            return self.forget(tuple, gone);
+            drop((shard, under));
+            return self.forget(held, tuple, gone);
         }
         let at = entry.half_open.next_timeout();
-        entry.timer = self.arm(self.queue_of(tuple), at, Due::HalfOpen(*tuple));
-        drop(shard);
+        entry.timer = self.arm(&mut under, self.queue_of(tuple), at, Due::HalfOpen(*tuple));
+        drop((shard, under));
         if let HalfOpenExpiry::Retransmit(syn_ack) = expiry {
-            self.send_bare(now, tuple, &syn_ack);
+            self.send_bare(held, now, tuple, &syn_ack);
         }
     }
 
-    fn on_time_wait_timer(&self, now: Duration, queue: usize, tuple: &Tuple, key: Key) {
-        let mut shard = self.table.shard(tuple);
+    fn on_time_wait_timer(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        queue: usize,
+        tuple: &Tuple,
+        key: Key,
+    ) {
+        let (mut shard, mut under) = self.table.shard(held, tuple);
         let Some(Entry::TimeWait(entry)) = shard.get_mut(tuple) else {
             return;
         };
@@ -179,35 +211,40 @@ impl Shared {
         }
         if entry.record.expires() > now {
             // 2MSL began anew meanwhile.
-            entry.timer = self.arm(queue, entry.record.expires(), Due::TimeWait(*tuple));
+            entry.timer = self.arm(
+                &mut under,
+                queue,
+                entry.record.expires(),
+                Due::TimeWait(*tuple),
+            );
         } else {
             shard.remove(tuple);
         }
     }
 
     /// Drives those who waited for room in the ring or for send memory, if there is some.
-    fn serve_parked(&self, queue: usize) {
-        if self.queues[queue].parked.lock().is_empty() {
+    fn serve_parked(&self, held: &mut Token<'_, impl Outermost>, queue: usize) {
+        let parked = &self.queues[queue].parked;
+        if held.with(parked, |list| list.is_empty()) {
             return;
         }
         let memory = self.nic.send_pool();
-        if !self.nic.tx(queue).has_room() || memory.taken() >= memory.capacity() {
+        if !self.nic.tx(held, queue).has_room() || memory.taken() >= memory.capacity() {
             return;
         }
-        let parked = std::mem::take(&mut *self.queues[queue].parked.lock());
-        for handle in parked {
-            self.unpark(handle);
+        for handle in held.with(parked, std::mem::take) {
+            self.unpark(held, handle);
         }
     }
 
-    fn tend_neighbours(&self, now: Duration) {
-        self.neighbours.tend(now);
+    fn tend_neighbours(&self, held: &mut Token<'_, impl Outermost>, now: Duration) {
+        self.neighbours.tend(held, now);
         loop {
-            let (frames, notices) = self.neighbours.take_output();
+            let (frames, notices) = self.neighbours.take_output(held);
             if frames.is_empty() && notices.is_empty() {
                 return;
             }
-            let mut tx = self.nic.tx(0);
+            let mut tx = self.nic.tx(held, 0);
             for frame in frames {
                 // Without room it is lost, as it may be on the wire.
                 if tx.has_room()
@@ -220,31 +257,31 @@ impl Shared {
             tx.commit();
             drop(tx);
             for notice in notices {
-                self.on_notice(now, notice);
+                self.on_notice(held, now, notice);
             }
         }
     }
 
-    fn on_notice(&self, now: Duration, notice: Notice) {
+    fn on_notice(&self, held: &mut Token<'_, impl Outermost>, now: Duration, notice: Notice) {
         match notice {
             Notice::Resolved(_) => {
-                let waiting = std::mem::take(&mut *self.unresolved.lock());
+                let waiting = held.with(&self.unresolved, std::mem::take);
                 for handle in waiting {
-                    self.unpark(handle);
+                    self.unpark(held, handle);
                 }
             }
             Notice::Lost(hop) => {
                 tracing::info!(%hop, "neighbour does not answer");
-                self.on_echo_neighbour_lost(hop);
-                let waiting = std::mem::take(&mut *self.unresolved.lock());
+                self.on_echo_neighbour_lost(held, hop);
+                let waiting = held.with(&self.unresolved, std::mem::take);
                 for handle in waiting {
                     if let Some(pcb) = self.pcbs.get(handle) {
-                        self.update(&pcb, |live, _| {
+                        self.update_in(held, &pcb, |live, _, under| {
                             live.parked = false;
                             let remote = live.tuple.remote.ip();
                             let lost = self.neighbours.config().next_hop(remote) == Some(hop);
                             if lost && !live.dropped && live.connection.state() == State::SynSent {
-                                self.fail(live, Failure::HostUnreachable);
+                                self.fail(under, live, Failure::HostUnreachable);
                             }
                             ((), Events::empty())
                         });
@@ -253,9 +290,9 @@ impl Shared {
             }
             Notice::Icmp(error) => {
                 count(&self.counters.icmp_errors);
-                self.on_icmp(&error);
+                self.on_icmp(held, &error);
             }
-            Notice::Echo(reply) => self.on_echo(reply, now),
+            Notice::Echo(reply) => self.on_echo(held, reply, now),
         }
     }
 
@@ -264,7 +301,7 @@ impl Shared {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
     //# Act on ICMP errors (MUST-54)
     /// RFC 9293 §3.9.2.2: an error ends an attempt to connect; an established connection carries on.
-    fn on_icmp(&self, error: &ip_core::IcmpError) {
+    fn on_icmp(&self, held: &mut Token<'_, impl Outermost>, error: &ip_core::IcmpError) {
         let tuple = Tuple {
             local: error.quoted.local,
             remote: error.quoted.remote,
@@ -276,15 +313,15 @@ impl Shared {
                 Failure::Tcp(ConnectionError::Refused)
             }
             IcmpErrorKind::PacketTooBig { mtu } => {
-                return self.on_packet_too_big(&tuple, error, mtu);
+                return self.on_packet_too_big(held, &tuple, error, mtu);
             }
             // These are soft.
             IcmpErrorKind::TimeExceeded | IcmpErrorKind::ParameterProblem => return,
         };
-        let Some(pcb) = self.table.pcb(&tuple).and_then(|h| self.pcbs.get(h)) else {
+        let Some(pcb) = self.table.pcb(held, &tuple).and_then(|h| self.pcbs.get(h)) else {
             return;
         };
-        self.update(&pcb, |live, _| {
+        self.update_in(held, &pcb, |live, _, under| {
             let connection = &live.connection;
             // Anybody can forge an error; hardly anybody our sequence number.
             let in_flight = live
@@ -295,21 +332,27 @@ impl Shared {
                 && in_flight
                 && connection.state() == State::SynSent
             {
-                self.fail(live, failure);
+                self.fail(under, live, failure);
             }
             ((), Events::empty())
         });
     }
 
     /// RFC 1191, RFC 8201: a router tells that a packet did not fit.
-    fn on_packet_too_big(&self, tuple: &Tuple, error: &ip_core::IcmpError, mtu: u32) {
+    fn on_packet_too_big(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        tuple: &Tuple,
+        error: &ip_core::IcmpError,
+        mtu: u32,
+    ) {
         let headers = if tuple.local.is_ipv4() { 40 } else { 60 };
         let mss = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
-        let pcb = self.table.pcb(tuple).and_then(|h| self.pcbs.get(h));
+        let pcb = self.table.pcb(held, tuple).and_then(|h| self.pcbs.get(h));
         let (Some(pcb), Some(sequence)) = (pcb, error.quoted.sequence) else {
             return;
         };
-        self.update(&pcb, |live, now| {
+        self.update_in(held, &pcb, |live, now, _| {
             if !live.dropped && live.tuple == *tuple {
                 live.connection
                     .on_packet_too_big(now, SeqNumber(sequence), mss);

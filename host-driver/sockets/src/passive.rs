@@ -7,47 +7,49 @@ use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCoo
 
 use crate::counters::count;
 use crate::failure::Failure;
-use crate::listener::Child;
+use crate::input::Arrived;
+use crate::listener::{Child, Listener};
+use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb, Route};
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 use crate::shared::Shared;
 use crate::socket::{Socket, SocketRef};
 use crate::table::{Entry, SynEntry};
-use crate::timers::Due;
+use crate::timers::{Due, Key};
 use crate::tuple::Tuple;
 
 impl Shared {
     /// A segment for a listener: a SYN makes a half-open entry, anything else is nobody's.
     pub(crate) fn on_listener(
         &self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
-        tuple: &Tuple,
         handle: Handle,
-        segment: &Segment,
-        payload: &[u8],
+        arrived: &Arrived<'_>,
         after: Option<SeqNumber>,
     ) {
+        let Arrived { tuple, segment, .. } = arrived;
         let config = self.config.tcp_for(tuple.local.ip());
         let mut initial = self.isns.initial(now, tuple.local, tuple.remote);
         if let Some(iss) = after {
             initial = Initial { iss, ..initial };
         }
         let Some(listener) = self.listeners.get(handle) else {
-            return self.refuse(now, tuple, segment);
+            return self.refuse(held, now, tuple, segment);
         };
         let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
-            let cookies = now < listener.lock().cookies_until;
-            if cookies && self.on_cookie(now, tuple, handle, segment) {
-                return self.promote(now, tuple, segment, payload);
+            let cookies = now < listener.with(held, |state| state.cookies_until);
+            if cookies && self.on_cookie(held, now, tuple, handle, segment) {
+                return self.promote(held, now, arrived);
             }
-            return self.refuse(now, tuple, segment);
+            return self.refuse(held, now, tuple, segment);
         };
         {
-            let mut state = listener.lock();
+            let (mut state, under) = listener.lock(held);
             if !state.open {
-                drop(state);
-                return self.refuse(now, tuple, segment);
+                drop((state, under));
+                return self.refuse(held, now, tuple, segment);
             }
             if state.half_open >= self.config.half_open {
                 if state.queue.len() + state.reserved >= state.backlog {
@@ -56,35 +58,45 @@ impl Shared {
                     return;
                 }
                 state.cookies_until = now + SynCookies::LIFETIME;
-                drop(state);
+                drop((state, under));
                 let Tuple { local, remote } = *tuple;
                 if let Some(syn_ack) = self.cookies.answer(now, &config, local, remote, segment) {
                     count(&self.counters.syn_cookies_out);
-                    self.send_bare(now, tuple, &syn_ack);
+                    self.send_bare(held, now, tuple, &syn_ack);
                 }
                 return;
             }
             state.half_open += 1;
         }
         let queue = self.queue_of(tuple);
-        let timer = self.arm(queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let timer = self.arm(held, queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
         let entry = SynEntry {
             half_open,
             listener: handle,
             timer,
         };
-        if self.table.insert_new(*tuple, Entry::HalfOpen(entry)) {
-            self.send_bare(now, tuple, &syn_ack);
+        if self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
+            if self.withdraw_if_closed(held, tuple, &listener, timer) {
+                return self.refuse(held, now, tuple, segment);
+            }
+            self.send_bare(held, now, tuple, &syn_ack);
         } else {
             // Another queue pair's owner was faster with a copy of the SYN.
-            self.queues[queue].timers.stop(timer);
-            listener.lock().half_open -= 1;
+            self.queues[queue].timers.stop(held, timer);
+            listener.with(held, |state| state.half_open -= 1);
         }
     }
 
     /// An ACK without a half-open entry: if it acknowledges a cookie, the entry is made now. For as long as it takes to
     /// promote it: the limit is not asked again.
-    fn on_cookie(&self, now: Duration, tuple: &Tuple, handle: Handle, segment: &Segment) -> bool {
+    fn on_cookie(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        tuple: &Tuple,
+        handle: Handle,
+        segment: &Segment,
+    ) -> bool {
         let config = self.config.tcp_for(tuple.local.ip());
         let Tuple { local, remote } = *tuple;
         let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
@@ -94,7 +106,7 @@ impl Shared {
             return false;
         };
         {
-            let mut state = listener.lock();
+            let (mut state, _) = listener.lock(held);
             if !state.open || state.queue.len() + state.reserved >= state.backlog {
                 return false;
             }
@@ -102,37 +114,68 @@ impl Shared {
         }
         count(&self.counters.syn_cookies_in);
         let queue = self.queue_of(tuple);
-        let timer = self.arm(queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let timer = self.arm(held, queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
         let entry = SynEntry {
             half_open,
             listener: handle,
             timer,
         };
-        let inserted = self.table.insert_new(*tuple, Entry::HalfOpen(entry));
-        if !inserted {
-            self.queues[queue].timers.stop(timer);
-            listener.lock().half_open -= 1;
+        if !self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
+            self.queues[queue].timers.stop(held, timer);
+            listener.with(held, |state| state.half_open -= 1);
+            return false;
         }
-        inserted
+        !self.withdraw_if_closed(held, tuple, &listener, timer)
+    }
+
+    /// A listener that closes takes its half-open entries along. One that was entered too late for that goes here.
+    fn withdraw_if_closed(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        tuple: &Tuple,
+        listener: &Listener,
+        timer: Key,
+    ) -> bool {
+        if listener.with(held, |state| state.open) {
+            return false;
+        }
+        let (mut shard, under) = self.table.shard(held, tuple);
+        let ours = shard
+            .get(tuple)
+            .is_some_and(|entry| entry.is_half_open(timer));
+        let gone = if ours { shard.remove(tuple) } else { None };
+        drop((shard, under));
+        self.forget(held, tuple, gone);
+        true
     }
 
     /// A handshake is over: the half-open entry becomes a connection with a socket in the listener's queue.
-    pub(crate) fn promote(&self, now: Duration, tuple: &Tuple, segment: &Segment, payload: &[u8]) {
-        let (half_open, handle, timer) = match self.table.shard(tuple).get(tuple) {
+    pub(crate) fn promote(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        arrived: &Arrived<'_>,
+    ) {
+        let Arrived {
+            tuple,
+            segment,
+            payload,
+        } = arrived;
+        let (half_open, handle, timer) = match self.table.shard(held, tuple).0.get(tuple) {
             Some(Entry::HalfOpen(entry)) => (entry.half_open.clone(), entry.listener, entry.timer),
             _ => return,
         };
         let Some(listener) = self.listeners.acquire::<holder::L>(handle) else {
             // The listener went away, and this one may be another on the same port.
-            let gone = self.table.shard(tuple).remove(tuple);
-            self.forget(tuple, gone);
-            return self.refuse(now, tuple, segment);
+            let gone = self.table.shard(held, tuple).0.remove(tuple);
+            self.forget(held, tuple, gone);
+            return self.refuse(held, now, tuple, segment);
         };
         {
-            let mut state = listener.lock();
+            let (mut state, under) = listener.lock(held);
             if !state.open {
-                drop(state);
-                return self.refuse(now, tuple, segment);
+                drop((state, under));
+                return self.refuse(held, now, tuple, segment);
             }
             if state.queue.len() + state.reserved >= state.backlog {
                 // The entry stays: the peer's next segment completes it again.
@@ -155,11 +198,11 @@ impl Shared {
         });
         let Some(pcb) = pcb else {
             count(&self.counters.no_memory);
-            listener.lock().reserved -= 1;
+            listener.with(held, |state| state.reserved -= 1);
             return;
         };
         let swapped = {
-            let mut shard = self.table.shard(tuple);
+            let (mut shard, _) = self.table.shard(held, tuple);
             match shard.get_mut(tuple) {
                 Some(entry) if entry.is_half_open(timer) => {
                     *entry = Entry::Pcb(pcb.handle());
@@ -170,55 +213,60 @@ impl Shared {
         };
         if !swapped {
             // Closed or promoted by somebody else meanwhile: this connection never was.
-            pcb.lock().dropped = true;
-            listener.lock().reserved -= 1;
+            pcb.lock(held).0.dropped = true;
+            listener.with(held, |state| state.reserved -= 1);
             return;
         }
-        self.queues[self.queue_of(tuple)].timers.stop(timer);
+        self.queues[self.queue_of(tuple)].timers.stop(held, timer);
         count(&self.counters.passive_opens);
         let socket: SocketRef<holder::Q> = Socket::attach(pcb, &self.sockets);
-        self.update(socket.pcb(), |_, _| ((), received.events));
+        self.update_in(held, socket.pcb(), |_, _, _| ((), received.events));
         let child = Child {
             socket,
             listener,
             peer: tuple.remote,
         };
-        self.enqueue(child);
+        self.enqueue(held, child);
     }
 
-    fn enqueue(&self, child: Child) {
+    fn enqueue(&self, held: &mut Token<'_, impl Outermost>, child: Child) {
         let listener = child.listener.duplicate::<holder::X>();
-        let mut state = listener.lock();
+        let (mut state, under) = listener.lock(held);
         state.reserved -= 1;
         state.half_open = state.half_open.saturating_sub(1);
         if state.open {
             state.queue.push_back(child);
             let notify = state.notify.clone();
-            drop(state);
+            drop((state, under));
             listener.wake();
             if let Some(notify) = notify {
-                notify.notify();
+                held.outside(move || notify.notify());
             }
         } else {
-            drop(state);
-            self.abort_child(child);
+            drop((state, under));
+            self.abort_child(held, child);
         }
     }
 
     /// Aborts a child that is in no queue any more.
-    pub(crate) fn abort_child(&self, child: Child) {
+    pub(crate) fn abort_child(&self, held: &mut Token<'_, impl Outermost>, child: Child) {
         let Child {
             socket, listener, ..
         } = child;
         drop(listener);
-        self.abort(&socket, Failure::Aborted);
+        self.abort(held, &socket, Failure::Aborted);
     }
 
     /// Ends a socket's connection at once. Cannot fail.
-    pub(crate) fn abort(&self, socket: &Socket, why: Failure) {
-        self.update(socket.pcb(), |live, _| {
+    pub(crate) fn abort(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        socket: &Socket,
+        why: Failure,
+    ) {
+        self.update_in(held, socket.pcb(), |live, _, under| {
             if !live.dropped {
-                self.fail(live, why);
+                self.fail(under, live, why);
             }
             ((), Events::empty())
         });

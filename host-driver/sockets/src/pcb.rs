@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ip_core::Path;
-use longshore_refs::sync::{Condvar, Mutex, MutexGuard};
+use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, holder};
 use tcp_core::{Connection, SeqNumber};
 
 use crate::failure::Failure;
+use crate::lock::{Guard, Ordered, PcbLevel, Precedes, Root, Token, UnderPcb};
 use crate::ready::Notify;
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
@@ -20,7 +21,7 @@ use crate::tuple::Tuple;
 /// A slot of the slab of Pcbs.
 #[derive(Debug, Default)]
 pub(crate) struct Pcb {
-    state: Mutex<Slot>,
+    state: Ordered<PcbLevel, Slot>,
     changed: Condvar,
 }
 
@@ -91,22 +92,31 @@ impl Live {
 impl Pcb {
     /// Fills a vacant slot, before any look-up can see it.
     pub(crate) fn occupy(&self, live: Live) {
-        *self.state.lock() = Slot::Live(Box::new(live));
+        *self.state.unshared() = Slot::Live(Box::new(live));
     }
 
-    /// Locks the connection. The caller has a counted reference. No other Pcb is locked, no shard, no listener.
-    pub(crate) fn lock(&self) -> Locked<'_> {
-        Locked(self.state.lock())
+    /// Locks the connection. The caller has a counted reference.
+    pub(crate) fn lock<'t, L: Precedes<PcbLevel>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+    ) -> (Locked<'t, L>, UnderPcb<'t>) {
+        let (guard, under) = held.lock(&self.state);
+        (Locked(guard), under)
     }
 
     /// Waits for a change, at most until `deadline`. False: the deadline has passed.
-    pub(crate) fn wait(&self, locked: &mut Locked<'_>, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait(
+        &self,
+        locked: &mut Locked<'_, Root>,
+        under: &mut UnderPcb<'_>,
+        deadline: Option<Instant>,
+    ) -> bool {
         match deadline {
             None => {
-                self.changed.wait(&mut locked.0);
+                locked.0.wait(under, &self.changed);
                 true
             }
-            Some(deadline) => !self.changed.wait_until(&mut locked.0, deadline).timed_out(),
+            Some(deadline) => locked.0.wait_until(under, &self.changed, deadline),
         }
     }
 
@@ -118,7 +128,7 @@ impl Pcb {
 
 impl Recycle for Pcb {
     fn recycle(&self) {
-        let slot = std::mem::take(&mut *self.state.lock());
+        let slot = std::mem::take(&mut *self.state.unshared());
         if let Slot::Live(live) = &slot {
             debug_assert!(live.dropped, "freed while hashed: {:?}", live.tuple);
             debug_assert!(live.timer.is_none() && live.lingering.is_none());
@@ -127,9 +137,9 @@ impl Recycle for Pcb {
 }
 
 /// The right to use a connection.
-pub(crate) struct Locked<'a>(MutexGuard<'a, Slot>);
+pub(crate) struct Locked<'a, Before>(Guard<'a, Slot, Before>);
 
-impl Deref for Locked<'_> {
+impl<Before> Deref for Locked<'_, Before> {
     type Target = Live;
 
     fn deref(&self) -> &Live {
@@ -140,7 +150,7 @@ impl Deref for Locked<'_> {
     }
 }
 
-impl DerefMut for Locked<'_> {
+impl<Before> DerefMut for Locked<'_, Before> {
     fn deref_mut(&mut self) -> &mut Live {
         match &mut *self.0 {
             Slot::Live(live) => live,

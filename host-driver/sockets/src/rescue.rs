@@ -8,6 +8,7 @@ use tcp_core::Events;
 
 use crate::counters::count;
 use crate::failure::Failure;
+use crate::lock::{Outermost, Token};
 use crate::shared::Shared;
 use crate::table::Entry;
 
@@ -25,6 +26,7 @@ impl Shared {
     /// Looks whether the NIC has fallen silent.
     pub(crate) fn watch(
         &self,
+        held: &mut Token<'_, impl Outermost>,
         now: Duration,
         queue: usize,
         completions: usize,
@@ -44,7 +46,7 @@ impl Shared {
         };
         if now.saturating_sub(since) >= PATIENCE {
             cell.store(0, Ordering::Relaxed);
-            if !self.nic.is_well(queue) {
+            if !self.nic.is_well(held, queue) {
                 tracing::error!(queue, "the NIC is silent and not well");
                 self.note_trouble(queue);
             }
@@ -53,44 +55,49 @@ impl Shared {
 
     /// Acts on trouble, if there is some: what was posted comes back as aborted, and TCP sends it again. If
     /// the NIC is past help, everything ends.
-    pub(crate) fn rescue(&self, queue: usize, done: &mut Vec<Completed<()>>) {
+    pub(crate) fn rescue(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+        done: &mut Vec<Completed<()>>,
+    ) {
         if !self.queues[queue].trouble.swap(false, Ordering::Relaxed) || self.is_down() {
             return;
         }
-        match self.nic.recover(&self.config, done) {
+        match self.nic.recover(held, &self.config, done) {
             Ok(()) => tracing::info!(queue, "queue pairs recovered"),
             Err(error) => {
                 tracing::error!(%error, "the NIC is lost");
-                self.end();
+                self.end(held);
             }
         }
     }
 
     /// Ends everything: listeners close, connections end with ENODEV, nothing new begins. Cannot fail.
-    pub(crate) fn end(&self) {
+    pub(crate) fn end(&self, held: &mut Token<'_, impl Outermost>) {
         if self.down.swap(true, Ordering::AcqRel) {
             return;
         }
-        for (address, handle) in self.addresses.all() {
+        for (address, handle) in self.addresses.all(held) {
             if let Some(listener) = self.listeners.get(handle) {
-                self.close_listener(&listener, handle, address);
+                self.close_listener(held, &listener, handle, address);
             }
         }
-        for handle in self.table.connections() {
+        for handle in self.table.connections(held) {
             if let Some(pcb) = self.pcbs.get(handle) {
-                self.update(&pcb, |live, _| {
+                self.update_in(held, &pcb, |live, _, under| {
                     if !live.dropped {
-                        self.fail(live, Failure::DeviceGone);
+                        self.fail(under, live, Failure::DeviceGone);
                     }
                     ((), Events::ERROR)
                 });
             }
         }
         let rest = |entry: &Entry| !matches!(entry, Entry::Pcb(_));
-        for (tuple, entry) in self.table.take_if(rest) {
-            self.forget(&tuple, Some(entry));
+        for (tuple, entry) in self.table.take_if(held, rest) {
+            self.forget(held, &tuple, Some(entry));
         }
-        self.end_echoes();
+        self.end_echoes(held);
         for queue in 0..self.queues.len() {
             self.nic.wake(queue);
         }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ip_core::DiscardCounters;
-use longshore_refs::sync::Mutex;
 use longshore_refs::{Census, Handle, Slab};
 use tcp_core::{IsnGenerator, SynCookies};
 
@@ -14,8 +13,10 @@ use crate::config::StackConfig;
 use crate::counters::Counters;
 use crate::echo::Inbox;
 use crate::listener::{Listener, Listeners};
+use crate::lock::{Leaf, Ordered, Owner, Precedes, TimersLevel, Token};
 use crate::neighbours::Neighbours;
 use crate::nic::Nic;
+use crate::owner::Workspace;
 use crate::pcb::Pcb;
 use crate::table::Table;
 use crate::timers::{Due, Key, Timers};
@@ -37,9 +38,9 @@ pub(crate) struct Shared {
     pub(crate) nic: Nic,
     pub(crate) queues: Vec<Queue>,
     /// Connections that wait for a neighbour.
-    pub(crate) unresolved: Mutex<Vec<Handle>>,
+    pub(crate) unresolved: Ordered<Leaf, Vec<Handle>>,
     /// Who waits for answers to echo requests.
-    pub(crate) echoes: Mutex<Vec<Arc<Inbox>>>,
+    pub(crate) echoes: Ordered<Leaf, Vec<Arc<Inbox>>>,
     pub(crate) counters: Counters,
     pub(crate) discards: DiscardCounters,
     /// Next offset into the ephemeral ports.
@@ -51,9 +52,11 @@ pub(crate) struct Shared {
 /// What belongs to a queue pair besides its rings.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
+    /// Memory of whoever drives the queue pair: its lock is the right to do so.
+    pub(crate) workspace: Ordered<Owner, Workspace>,
     pub(crate) timers: Timers,
     /// Connections that wait for room in the submission ring or for send memory.
-    pub(crate) parked: Mutex<Vec<Handle>>,
+    pub(crate) parked: Ordered<Leaf, Vec<Handle>>,
     /// Something is wrong with the queue pair.
     pub(crate) trouble: AtomicBool,
     /// Since when requests are outstanding and none completes, in nanoseconds; 0 while some do.
@@ -73,8 +76,14 @@ impl Shared {
     }
 
     /// Arms a timer, and wakes the owner if it would sleep past it.
-    pub(crate) fn arm(&self, queue: usize, at: Duration, due: Due) -> Key {
-        let key = self.queues[queue].timers.arm(at, due);
+    pub(crate) fn arm(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        queue: usize,
+        at: Duration,
+        due: Due,
+    ) -> Key {
+        let key = self.queues[queue].timers.arm(held, at, due);
         let sleeps_until = self.queues[queue].sleeps_until.load(Ordering::SeqCst);
         if u64::try_from(at.as_nanos()).is_ok_and(|at| at < sleeps_until) {
             self.nic.wake(queue);

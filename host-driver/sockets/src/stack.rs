@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use ip_core::{ConfigError, Discard, DiscardCounters};
 use longshore_driver::{DriverError, QueueConfig};
-use longshore_refs::sync::Mutex;
 use longshore_refs::{Census, Slab, Tally};
 use tcp_core::{IsnGenerator, SynCookies};
 
@@ -17,9 +16,9 @@ use crate::clock::Clock;
 use crate::config::StackConfig;
 use crate::counters::{Counters, StackCounters};
 use crate::listener::{Listener, Listeners};
+use crate::lock::{Leaf, Ordered, Token};
 use crate::neighbours::Neighbours;
 use crate::nic::Nic;
-use crate::owner::Workspace;
 use crate::pcb::Pcb;
 use crate::shared::{Queue, Shared};
 use crate::table::Table;
@@ -46,8 +45,7 @@ pub enum StackError {
 /// Dropping it shuts it down: see [`Stack::shutdown`].
 pub struct Stack {
     shared: Arc<Shared>,
-    owners: Mutex<Vec<JoinHandle<()>>>,
-    workspace: Mutex<Workspace>,
+    owners: Ordered<Leaf, Vec<JoinHandle<()>>>,
 }
 
 /// What lives in a stack: all zero (but counters of the past) when everything was closed and 2MSL is over.
@@ -151,8 +149,8 @@ impl Stack {
             neighbours,
             queues: (0..nic.queues()).map(|_| Queue::default()).collect(),
             nic,
-            unresolved: Mutex::default(),
-            echoes: Mutex::default(),
+            unresolved: Ordered::default(),
+            echoes: Ordered::default(),
             counters: Counters::default(),
             discards: DiscardCounters::default(),
             port: AtomicU64::new(port),
@@ -161,8 +159,7 @@ impl Stack {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            owners: Mutex::default(),
-            workspace: Mutex::default(),
+            owners: Ordered::default(),
         })
     }
 
@@ -171,7 +168,8 @@ impl Stack {
     /// # Errors
     /// [`StackError::Thread`]
     pub fn start(&self) -> Result<(), StackError> {
-        let mut owners = self.owners.lock();
+        let mut root = Token::root();
+        let (mut owners, _) = root.lock(&self.owners);
         if !owners.is_empty() {
             return Ok(());
         }
@@ -180,10 +178,10 @@ impl Stack {
             let owner = std::thread::Builder::new()
                 .name(format!("longshore queue {queue}"))
                 .spawn(move || {
-                    let mut workspace = Workspace::default();
+                    let mut root = Token::root();
                     while !shared.is_down() {
-                        if !shared.tend(queue, &mut workspace) {
-                            shared.sleep(queue);
+                        if !shared.tend(&mut root, queue) {
+                            shared.sleep(&mut root, queue);
                         }
                     }
                 })
@@ -197,21 +195,22 @@ impl Stack {
     /// and other completions may come before.
     pub fn poll(&self, now: Duration) -> Option<Duration> {
         self.shared.clock.advance(now);
-        let mut workspace = self.workspace.lock();
+        let root = &mut Token::root();
         let queues = 0..self.shared.queues.len();
         for queue in queues.clone() {
-            while self.shared.tend(queue, &mut workspace) {}
+            while self.shared.tend(root, queue) {}
         }
         queues
-            .filter_map(|queue| self.shared.next_deadline(queue))
+            .filter_map(|queue| self.shared.next_deadline(root, queue))
             .min()
     }
 
     /// When something is due next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
+        let root = &mut Token::root();
         (0..self.shared.queues.len())
-            .filter_map(|queue| self.shared.next_deadline(queue))
+            .filter_map(|queue| self.shared.next_deadline(root, queue))
             .min()
     }
 
@@ -226,16 +225,18 @@ impl Stack {
     /// device off if it must. Cannot fail; a second call does nothing. The same happens by itself when the NIC is lost.
     pub fn shutdown(&self) {
         let shared = &self.shared;
-        shared.end();
-        for owner in self.owners.lock().drain(..) {
+        let root = &mut Token::root();
+        shared.end(root);
+        let owners = root.with(&self.owners, std::mem::take);
+        for owner in owners {
             if owner.join().is_err() {
                 tracing::error!("an owner thread has panicked");
             }
         }
         for queue in &shared.queues {
-            drop(queue.timers.clear());
+            drop(queue.timers.clear(root));
         }
-        shared.nic.close();
+        shared.nic.close(root);
     }
 
     /// What the stack has done so far.
@@ -254,16 +255,17 @@ impl Stack {
     #[must_use]
     pub fn living(&self) -> Living {
         let shared = &self.shared;
-        let [connections, half_open, time_wait] = shared.table.census();
+        let root = &mut Token::root();
+        let [connections, half_open, time_wait] = shared.table.census(root);
         Living {
             connections,
             half_open,
             time_wait,
             pcbs: shared.pcbs.live(),
             listeners: shared.listeners.live(),
-            timers: shared.queues.iter().map(|q| q.timers.len()).sum(),
+            timers: shared.queues.iter().map(|q| q.timers.len(root)).sum(),
             send_chunks: shared.nic.send_pool().taken(),
-            requests: shared.nic.outstanding(),
+            requests: shared.nic.outstanding(root),
             sockets: shared.sockets.tally(),
             pcb_references: shared.pcbs.tally(),
         }

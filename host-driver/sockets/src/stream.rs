@@ -11,6 +11,7 @@ use tcp_core::{Counters, Events, Info, KeepAlive};
 
 use crate::failure::Failure;
 use crate::file::{self, Attempt, File, Side};
+use crate::lock::Token;
 use crate::output::is_connecting;
 use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
@@ -150,7 +151,9 @@ impl TcpStream {
 
     /// Ends the connection at once: the peer gets a reset, what was not sent or read is lost. Cannot fail.
     pub fn abort(self) {
-        self.file.shared.abort(&self.file.socket, Failure::Aborted);
+        self.file
+            .shared
+            .abort(&mut Token::root(), &self.file.socket, Failure::Aborted);
     }
 
     /// Whether calls return `WouldBlock` instead of waiting.
@@ -247,7 +250,7 @@ impl TcpStream {
     /// # Errors
     /// None.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        let failure = self.file.socket.pcb().lock().failure.take();
+        let failure = self.file.with(|live| live.failure.take());
         Ok(failure.map(io::Error::from))
     }
 
@@ -268,19 +271,23 @@ impl TcpStream {
 
     /// Whom to tell when the readiness may have changed; replaces an earlier one.
     pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
-        self.file.socket.pcb().lock().notify = notify;
+        // The earlier one's drop is a program's code, and runs without a lock.
+        let earlier = self
+            .file
+            .with(|live| std::mem::replace(&mut live.notify, notify));
+        drop(earlier);
     }
 
     /// A snapshot of the connection, like `TCP_INFO`.
     #[must_use]
     pub fn info(&self) -> Info {
-        self.file.socket.pcb().lock().connection.info()
+        self.file.with(|live| live.connection.info())
     }
 
     /// What the connection has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        *self.file.socket.pcb().lock().connection.counters()
+        self.file.with(|live| *live.connection.counters())
     }
 }
 

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use longshore_refs::{
-    Handle,
-    sync::{Mutex, MutexGuard},
-};
+use longshore_refs::Handle;
 use tcp_core::{HalfOpen, TimeWait};
 
+use crate::lock::{Guard, Ordered, Precedes, ShardLevel, Token};
 use crate::timers::Key;
 use crate::tuple::Tuple;
 
@@ -57,14 +55,16 @@ const SHARDS: usize = 64;
 /// All connections.
 #[derive(Debug)]
 pub(crate) struct Table {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Ordered<ShardLevel, Shard>]>,
     hasher: RandomState,
 }
 
 impl Default for Table {
     fn default() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::default())).collect(),
+            shards: (0..SHARDS)
+                .map(|_| Ordered::new(Shard::default()))
+                .collect(),
             hasher: RandomState::new(),
         }
     }
@@ -76,33 +76,56 @@ impl Table {
         self.hasher.hash_one(tuple)
     }
 
-    /// Locks the tuple's shard. No Pcb is locked while this is held.
-    pub(crate) fn shard(&self, tuple: &Tuple) -> MutexGuard<'_, Shard> {
-        self.shards[self.hash(tuple) as usize % SHARDS].lock()
+    /// Locks the tuple's shard.
+    pub(crate) fn shard<'t, L: Precedes<ShardLevel>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+        tuple: &Tuple,
+    ) -> (Guard<'t, Shard, L>, Token<'t, ShardLevel>) {
+        held.lock(self.shard_of(tuple))
+    }
+
+    fn shard_of(&self, tuple: &Tuple) -> &Ordered<ShardLevel, Shard> {
+        &self.shards[self.hash(tuple) as usize % SHARDS]
     }
 
     /// The connection of a tuple, if it is one.
-    pub(crate) fn pcb(&self, tuple: &Tuple) -> Option<Handle> {
-        match self.shard(tuple).get(tuple) {
+    pub(crate) fn pcb(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        tuple: &Tuple,
+    ) -> Option<Handle> {
+        held.with(self.shard_of(tuple), |shard| match shard.get(tuple) {
             Some(Entry::Pcb(handle)) => Some(*handle),
             _ => None,
-        }
+        })
     }
 
     /// Enters a tuple unless it is taken.
-    pub(crate) fn insert_new(&self, tuple: Tuple, entry: Entry) -> bool {
-        match self.shard(&tuple).entry(tuple) {
+    pub(crate) fn insert_new(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        tuple: Tuple,
+        entry: Entry,
+    ) -> bool {
+        held.with(self.shard_of(&tuple), |shard| match shard.entry(tuple) {
             std::collections::hash_map::Entry::Occupied(_) => false,
             std::collections::hash_map::Entry::Vacant(vacant) => {
                 vacant.insert(entry);
                 true
             }
-        }
+        })
     }
 
     /// Takes out the connection `handle`, or puts `instead` in its place. False if the tuple is another's.
-    pub(crate) fn unhash(&self, tuple: &Tuple, handle: Handle, instead: Option<Entry>) -> bool {
-        let mut shard = self.shard(tuple);
+    pub(crate) fn unhash(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        tuple: &Tuple,
+        handle: Handle,
+        instead: Option<Entry>,
+    ) -> bool {
+        let (mut shard, _) = self.shard(held, tuple);
         match shard.get_mut(tuple) {
             Some(entry) if entry.is_pcb(handle) => {
                 match instead {
@@ -118,37 +141,50 @@ impl Table {
     }
 
     /// Takes out every entry that `unwanted` says so of.
-    pub(crate) fn take_if(&self, mut unwanted: impl FnMut(&Entry) -> bool) -> Vec<(Tuple, Entry)> {
+    pub(crate) fn take_if(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        mut unwanted: impl FnMut(&Entry) -> bool,
+    ) -> Vec<(Tuple, Entry)> {
         let mut taken = Vec::new();
         for shard in &self.shards {
-            taken.extend(shard.lock().extract_if(|_, entry| unwanted(entry)));
+            held.with(shard, |shard| {
+                taken.extend(shard.extract_if(|_, entry| unwanted(entry)));
+            });
         }
         taken
     }
 
     /// All connections.
-    pub(crate) fn connections(&self) -> Vec<Handle> {
+    pub(crate) fn connections(
+        &self,
+        held: &mut Token<'_, impl Precedes<ShardLevel>>,
+    ) -> Vec<Handle> {
         let mut handles = Vec::new();
         for shard in &self.shards {
-            handles.extend(shard.lock().values().filter_map(|entry| match entry {
-                Entry::Pcb(handle) => Some(*handle),
-                _ => None,
-            }));
+            held.with(shard, |shard| {
+                handles.extend(shard.values().filter_map(|entry| match entry {
+                    Entry::Pcb(handle) => Some(*handle),
+                    _ => None,
+                }));
+            });
         }
         handles
     }
 
     /// Connections, half-open ones, those in TIME-WAIT.
-    pub(crate) fn census(&self) -> [usize; 3] {
+    pub(crate) fn census(&self, held: &mut Token<'_, impl Precedes<ShardLevel>>) -> [usize; 3] {
         let mut counts = [0; 3];
         for shard in &self.shards {
-            for entry in shard.lock().values() {
-                counts[match entry {
-                    Entry::Pcb(_) => 0,
-                    Entry::HalfOpen(_) => 1,
-                    Entry::TimeWait(_) => 2,
-                }] += 1;
-            }
+            held.with(shard, |shard| {
+                for entry in shard.values() {
+                    counts[match entry {
+                        Entry::Pcb(_) => 0,
+                        Entry::HalfOpen(_) => 1,
+                        Entry::TimeWait(_) => 2,
+                    }] += 1;
+                }
+            });
         }
         counts
     }

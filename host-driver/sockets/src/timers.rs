@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use longshore_refs::{Ref, holder, sync::Mutex};
+use longshore_refs::{Ref, holder};
 
+use crate::lock::{Ordered, Precedes, TimersLevel, Token};
 use crate::pcb::Pcb;
 use crate::tuple::Tuple;
 
@@ -32,13 +33,18 @@ struct Inner {
     sequence: u64,
 }
 
-/// Armed timers. Its lock is taken last and held for nothing else.
+/// Armed timers. Their lock is taken last and held for nothing else.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(Mutex<Inner>);
+pub(crate) struct Timers(Ordered<TimersLevel, Inner>);
 
 impl Timers {
-    pub(crate) fn arm(&self, at: Duration, due: Due) -> Key {
-        let mut inner = self.0.lock();
+    pub(crate) fn arm(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        at: Duration,
+        due: Due,
+    ) -> Key {
+        let (mut inner, _) = held.lock(&self.0);
         inner.sequence += 1;
         let sequence = inner.sequence;
         let key = Key { at, sequence };
@@ -47,30 +53,43 @@ impl Timers {
     }
 
     /// Stops a timer without waiting. `None`: it is firing, and whoever fires it owns what it held.
-    pub(crate) fn stop(&self, key: Key) -> Option<Due> {
-        self.0.lock().armed.remove(&key)
+    pub(crate) fn stop(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        key: Key,
+    ) -> Option<Due> {
+        held.with(&self.0, |inner| inner.armed.remove(&key))
     }
 
     /// Takes the next timer that is due. The lock is free again before it is acted upon.
-    pub(crate) fn expired(&self, now: Duration) -> Option<(Key, Due)> {
-        let mut inner = self.0.lock();
+    pub(crate) fn expired(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        now: Duration,
+    ) -> Option<(Key, Due)> {
+        let (mut inner, _) = held.lock(&self.0);
         let entry = inner.armed.first_entry()?;
         (entry.key().at <= now).then(|| entry.remove_entry())
     }
 
     /// When the next timer is due.
-    pub(crate) fn next(&self) -> Option<Duration> {
-        self.0.lock().armed.first_key_value().map(|(key, _)| key.at)
+    pub(crate) fn next(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+    ) -> Option<Duration> {
+        held.with(&self.0, |inner| {
+            inner.armed.first_key_value().map(|(key, _)| key.at)
+        })
     }
 
     /// Armed timers.
-    pub(crate) fn len(&self) -> usize {
-        self.0.lock().armed.len()
+    pub(crate) fn len(&self, held: &mut Token<'_, impl Precedes<TimersLevel>>) -> usize {
+        held.with(&self.0, |inner| inner.armed.len())
     }
 
     /// Disarms all.
-    pub(crate) fn clear(&self) -> Vec<Due> {
-        let armed = std::mem::take(&mut self.0.lock().armed);
+    pub(crate) fn clear(&self, held: &mut Token<'_, impl Precedes<TimersLevel>>) -> Vec<Due> {
+        let armed = held.with(&self.0, |inner| std::mem::take(&mut inner.armed));
         armed.into_values().collect()
     }
 }
@@ -87,18 +106,23 @@ mod tests {
     #[test]
     fn timers_fire_in_order_once_and_not_before_their_time() {
         let timers = Timers::default();
+        let held = &mut Token::root();
         let at = Duration::from_secs;
-        timers.arm(at(2), Due::TimeWait(tuple(2)));
-        timers.arm(at(1), Due::TimeWait(tuple(1)));
-        timers.arm(at(1), Due::HalfOpen(tuple(3)));
-        let stopped = timers.arm(at(1), Due::HalfOpen(tuple(4)));
-        assert!(timers.stop(stopped).is_some());
-        assert!(timers.stop(stopped).is_none());
-        assert!(timers.expired(Duration::ZERO).is_none());
-        assert_eq!(timers.next(), Some(at(1)));
-        assert!(matches!(timers.expired(at(1)), Some((_, Due::TimeWait(t))) if t == tuple(1)));
-        assert!(matches!(timers.expired(at(1)), Some((_, Due::HalfOpen(t))) if t == tuple(3)));
-        assert!(timers.expired(at(1)).is_none());
-        assert_eq!(timers.len(), 1);
+        timers.arm(held, at(2), Due::TimeWait(tuple(2)));
+        timers.arm(held, at(1), Due::TimeWait(tuple(1)));
+        timers.arm(held, at(1), Due::HalfOpen(tuple(3)));
+        let stopped = timers.arm(held, at(1), Due::HalfOpen(tuple(4)));
+        assert!(timers.stop(held, stopped).is_some());
+        assert!(timers.stop(held, stopped).is_none());
+        assert!(timers.expired(held, Duration::ZERO).is_none());
+        assert_eq!(timers.next(held), Some(at(1)));
+        assert!(
+            matches!(timers.expired(held, at(1)), Some((_, Due::TimeWait(t))) if t == tuple(1))
+        );
+        assert!(
+            matches!(timers.expired(held, at(1)), Some((_, Due::HalfOpen(t))) if t == tuple(3))
+        );
+        assert!(timers.expired(held, at(1)).is_none());
+        assert_eq!(timers.len(held), 1);
     }
 }

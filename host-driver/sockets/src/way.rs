@@ -9,6 +9,7 @@ use tcp_core::{MAX_HEADER_LEN, Transmit};
 
 use crate::counters::count;
 use crate::failure::Failure;
+use crate::lock::{Leaf, Outermost, Precedes, Token, UnderPcb};
 use crate::neighbours::Way;
 use crate::output::ports;
 use crate::pcb::{Live, Route};
@@ -17,8 +18,15 @@ use crate::tuple::Tuple;
 
 impl Shared {
     /// The way to a host. Wakes the owner that speaks for the IP layer if that has something to do now.
-    fn resolve(&self, now: Duration, local: IpAddr, remote: IpAddr, progress: bool) -> Way {
-        let (way, asked) = self.neighbours.resolve(now, local, remote, progress);
+    fn resolve(
+        &self,
+        held: &mut Token<'_, impl Precedes<Leaf>>,
+        now: Duration,
+        local: IpAddr,
+        remote: IpAddr,
+        progress: bool,
+    ) -> Way {
+        let (way, asked) = self.neighbours.resolve(held, now, local, remote, progress);
         if asked && self.queues[0].sleeps_until.load(Ordering::SeqCst) != 0 {
             self.nic.wake(0);
         }
@@ -26,7 +34,12 @@ impl Shared {
     }
 
     /// Makes sure that the connection's path is known and fresh.
-    pub(crate) fn find_way(&self, now: Duration, live: &mut Live) -> bool {
+    pub(crate) fn find_way(
+        &self,
+        under: &mut UnderPcb<'_>,
+        now: Duration,
+        live: &mut Live,
+    ) -> bool {
         let route = &mut live.route;
         if route.path.is_some() && now < route.until && route.epoch == self.neighbours.epoch() {
             return true;
@@ -37,12 +50,12 @@ impl Shared {
         let progress = acked > route.acked;
         route.acked = acked;
         let Tuple { local, remote } = live.tuple;
-        let mut way = self.resolve(now, local.ip(), remote.ip(), progress);
+        let mut way = self.resolve(under, now, local.ip(), remote.ip(), progress);
         if way == Way::Pending && !live.parked {
             live.parked = true;
-            self.unresolved.lock().push(live.handle);
+            under.with(&self.unresolved, |list| list.push(live.handle));
             // The answer may have come between the question and our name on the list.
-            way = self.resolve(now, local.ip(), remote.ip(), false);
+            way = self.resolve(under, now, local.ip(), remote.ip(), false);
             // A name that stays on the list does no harm.
             live.parked = way == Way::Pending;
         }
@@ -59,23 +72,29 @@ impl Shared {
             Way::Pending => false,
             Way::NoRoute => {
                 // Routes are fixed: there will never be one.
-                self.fail(live, Failure::NetworkUnreachable);
+                self.fail(under, live, Failure::NetworkUnreachable);
                 false
             }
         }
     }
 
     /// Sends a segment that belongs to no connection block: SYN-ACKs, resets, ACKs in TIME-WAIT.
-    pub(crate) fn send_bare(&self, now: Duration, tuple: &Tuple, transmit: &Transmit) {
+    pub(crate) fn send_bare(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        tuple: &Tuple,
+        transmit: &Transmit,
+    ) {
         let mut header = [0; MAX_HEADER_LEN];
         let len = transmit
             .emit(ports(tuple), &mut header)
             .expect("the longest header fits");
         let (local, remote) = (tuple.local.ip(), tuple.remote.ip());
-        match self.resolve(now, local, remote, false) {
+        match self.resolve(held, now, local, remote, false) {
             Way::Ready { path, .. } => {
                 let header = path.header(IpNumber::TCP, 0, &header[..len], 0);
-                let mut tx = self.nic.tx(self.queue_of(tuple));
+                let mut tx = self.nic.tx(held, self.queue_of(tuple));
                 // Without room it is lost, as it may be on the wire.
                 if tx.has_room() {
                     if let Err(error) = tx.post_tcp(&header, std::iter::empty(), None) {
@@ -98,7 +117,7 @@ impl Shared {
                     .header(IpNumber::TCP, 0, &header[..len], 0)
                     .into_frame(&[]);
                 self.neighbours
-                    .with(|interface| interface.send(now, remote, frame));
+                    .with(held, |interface| interface.send(now, remote, frame));
             }
             Way::NoRoute => {}
         }

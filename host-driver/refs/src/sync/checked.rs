@@ -80,7 +80,11 @@ impl Condvar {
 
     /// As [`Condvar::wait`], but it may end at any time before `_deadline`: a model checker has no clock, so this
     /// lets the others run once and reports no time-out. Callers look again, as they must.
-    pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, _deadline: Instant) -> WaitTimeoutResult {
+    pub fn wait_until<T>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        _deadline: Instant,
+    ) -> WaitTimeoutResult {
         let inner = guard.0.take().expect("only a wait takes the guard away");
         let mutex = guard.1;
         drop(inner);

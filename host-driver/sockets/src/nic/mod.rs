@@ -8,9 +8,9 @@ use ip_core::MAX_HEADER_LEN;
 use longshore_device::Interrupt;
 use longshore_dma::Pool;
 use longshore_driver::{Completed, DriverError, Health, Piece, QueueConfig, QueuePair, Reception};
-use longshore_refs::sync::Mutex;
 
 use crate::config::StackConfig;
+use crate::lock::{Ordered, Outermost, Precedes, Ring, Token};
 
 pub(crate) use tx::TxGuard;
 
@@ -23,11 +23,12 @@ const RECEIVE_BUFFER: usize = 2048;
 /// Descriptors that a request may take: context, header, 64 KiB of payload across chunks.
 const DESCRIPTORS: usize = 2 + 65_536 / SEND_CHUNK + 2;
 
-/// Rings of a queue pair, under their lock. Nothing else is locked while it is held.
+/// Rings of a queue pair, under their lock.
 #[derive(Debug)]
 pub(crate) struct Rings {
-    /// `None` once the stack is shut down.
+    /// `None` once the stack is shut down, and while somebody waits for the NIC with it: never under the lock.
     pair: Option<QueuePair<()>>,
+    closed: bool,
     headers: Pool,
     pieces: Vec<Piece>,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Rings {
 #[derive(Debug)]
 pub(crate) struct Nic {
     driver: longshore_driver::Nic,
-    rings: Vec<Mutex<Rings>>,
+    rings: Vec<Ordered<Ring, Rings>>,
     interrupts: Vec<Arc<Interrupt>>,
     send: Pool,
     checksum: bool,
@@ -67,8 +68,9 @@ impl Nic {
             let headers = driver.pool("headers", 1 << queue.sq_log2, MAX_HEADER_LEN)?;
             let pair = driver.queue_pair(index, queue, buffers)?;
             interrupts.push(Arc::clone(pair.interrupt()));
-            rings.push(Mutex::new(Rings {
+            rings.push(Ordered::new(Rings {
                 pair: Some(pair),
+                closed: false,
                 headers,
                 pieces: Vec::new(),
             }));
@@ -143,32 +145,67 @@ impl Nic {
     }
 
     /// Locks the submission side of a queue pair.
-    pub(crate) fn tx(&self, queue: usize) -> TxGuard<'_> {
+    pub(crate) fn tx<'t, L: Precedes<Ring>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+        queue: usize,
+    ) -> TxGuard<'t, L> {
         TxGuard {
             nic: self,
-            rings: self.rings[queue].lock(),
+            rings: held.lock(&self.rings[queue]).0,
         }
+    }
+
+    /// Works with a queue pair in a way that may wait for the NIC: nobody's lock is held meanwhile, and whoever
+    /// wants to post finds no room. `None` if there is no queue pair.
+    fn apart<R>(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+        work: impl FnOnce(&mut QueuePair<()>) -> R,
+    ) -> Option<R> {
+        let rings = &self.rings[queue];
+        let mut pair = held.with(rings, |rings| rings.pair.take())?;
+        let result = work(&mut pair);
+        let left = held.with(rings, |rings| {
+            if rings.closed {
+                return Some(pair);
+            }
+            rings.pair = Some(pair);
+            None
+        });
+        if let Some(pair) = left {
+            // The stack was shut down meanwhile.
+            pair.close(&mut Vec::new());
+        }
+        Some(result)
     }
 
     /// Takes up to `budget` completions; how many there were, and how many requests are outstanding still.
     pub(crate) fn poll(
         &self,
+        held: &mut Token<'_, impl Precedes<Ring>>,
         queue: usize,
         budget: usize,
         done: &mut Vec<Completed<()>>,
     ) -> Result<(usize, usize), DriverError> {
-        match &mut self.rings[queue].lock().pair {
+        match &mut held.lock(&self.rings[queue]).0.pair {
             Some(pair) => Ok((pair.poll(budget, done)?, pair.outstanding())),
             None => Ok((0, 0)),
         }
     }
 
     /// Gives received frames back.
-    pub(crate) fn recycle(&self, queue: usize, frames: &mut Vec<longshore_driver::Received>) {
+    pub(crate) fn recycle(
+        &self,
+        held: &mut Token<'_, impl Precedes<Ring>>,
+        queue: usize,
+        frames: &mut Vec<longshore_driver::Received>,
+    ) {
         if frames.is_empty() {
             return;
         }
-        let mut rings = self.rings[queue].lock();
+        let (mut rings, _) = held.lock(&self.rings[queue]);
         for frame in frames.drain(..) {
             match &mut rings.pair {
                 Some(pair) => pair.recycle(frame),
@@ -178,61 +215,71 @@ impl Nic {
     }
 
     /// Whether the NIC says that a queue pair works. Reads registers.
-    pub(crate) fn is_well(&self, queue: usize) -> bool {
-        match &self.rings[queue].lock().pair {
-            Some(pair) => matches!(pair.health(), Ok(Health::Up)),
-            None => true,
-        }
+    pub(crate) fn is_well(&self, held: &mut Token<'_, impl Outermost>, queue: usize) -> bool {
+        self.apart(held, queue, |pair| matches!(pair.health(), Ok(Health::Up)))
+            .unwrap_or(true)
     }
 
     /// Starts all queue pairs over and sets the port up again; by a reset of the device if they do not stop.
     /// What was posted comes back as aborted.
     pub(crate) fn recover(
         &self,
+        held: &mut Token<'_, impl Outermost>,
         config: &StackConfig,
         done: &mut Vec<Completed<()>>,
     ) -> Result<(), DriverError> {
-        if let Err(error) = self.start_over(done) {
+        if let Err(error) = self.start_over(held, done) {
             tracing::warn!(%error, "queue pairs do not recover, resetting the device");
             self.driver.reset()?;
-            self.start_over(done)?;
+            self.start_over(held, done)?;
         }
         self.set_port(config)
     }
 
-    fn start_over(&self, done: &mut Vec<Completed<()>>) -> Result<(), DriverError> {
-        for rings in &self.rings {
-            if let Some(pair) = &mut rings.lock().pair {
-                pair.recover(done)?;
-            }
+    fn start_over(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        done: &mut Vec<Completed<()>>,
+    ) -> Result<(), DriverError> {
+        for queue in 0..self.rings.len() {
+            self.apart(held, queue, |pair| pair.recover(done))
+                .transpose()?;
         }
         Ok(())
     }
 
     /// Asks for an interrupt at the next completion.
-    pub(crate) fn arm(&self, queue: usize) -> Result<(), DriverError> {
-        match &mut self.rings[queue].lock().pair {
+    pub(crate) fn arm(
+        &self,
+        held: &mut Token<'_, impl Precedes<Ring>>,
+        queue: usize,
+    ) -> Result<(), DriverError> {
+        match &mut held.lock(&self.rings[queue]).0.pair {
             Some(pair) => pair.arm(),
             None => Ok(()),
         }
     }
 
     /// Transmit requests that the NIC has not completed.
-    pub(crate) fn outstanding(&self) -> usize {
-        let of = |rings: &Mutex<Rings>| {
-            let rings = rings.lock();
-            rings.pair.as_ref().map_or(0, QueuePair::outstanding)
+    pub(crate) fn outstanding(&self, held: &mut Token<'_, impl Precedes<Ring>>) -> usize {
+        let of = |rings: &Ordered<Ring, Rings>| {
+            held.with(rings, |rings| {
+                rings.pair.as_ref().map_or(0, QueuePair::outstanding)
+            })
         };
         self.rings.iter().map(of).sum()
     }
 
     /// Closes all queue pairs: whatever the NIC held is given back, at the latest by a confirmed quiesce.
-    pub(crate) fn close(&self) {
+    pub(crate) fn close(&self, held: &mut Token<'_, impl Outermost>) {
         if let Err(error) = self.driver.set_reception(Reception::default()) {
             tracing::warn!(%error, "reception could not be switched off");
         }
         for rings in &self.rings {
-            let pair = rings.lock().pair.take();
+            let pair = held.with(rings, |rings| {
+                rings.closed = true;
+                rings.pair.take()
+            });
             if let Some(pair) = pair {
                 pair.close(&mut Vec::new());
             }

@@ -4,18 +4,19 @@ use ip_core::{HeaderTemplate, MAX_HEADER_LEN};
 use longshore_dma::Chunk;
 use longshore_driver::{FRAME_AS_IT_IS, Piece, Refusal};
 use longshore_refs::holder::Own;
-use longshore_refs::sync::MutexGuard;
 use nic_abi::tx::{L4Checksum, Tso, TxContext};
+
+use crate::lock::Guard;
 
 use super::{DESCRIPTORS, Nic, Rings};
 
 /// The right to post on a queue pair.
-pub(crate) struct TxGuard<'a> {
+pub(crate) struct TxGuard<'a, Before> {
     pub(super) nic: &'a Nic,
-    pub(super) rings: MutexGuard<'a, Rings>,
+    pub(super) rings: Guard<'a, Rings, Before>,
 }
 
-impl TxGuard<'_> {
+impl<Before> TxGuard<'_, Before> {
     /// Whether the largest request fits.
     pub(crate) fn has_room(&self) -> bool {
         let rings = &*self.rings;
