@@ -6,8 +6,11 @@ use longshore_sockets::StackError;
 use longshore_sysfs::SysfsError;
 use std::process::ExitCode;
 
-/// Exit codes, for `--help` and the manual page.
-pub(crate) const EXIT_CODES: &str = "\
+/// What `--help` and the manual page end with.
+pub(crate) const EPILOGUE: &str = "\
+Environment:
+  LONGSHORE_LOG  what to log on standard error: warn, debug, longshore_sockets=trace
+
 Exit codes:
   0    done
   1    it failed: no answer, a transfer that broke off, a file that cannot be read

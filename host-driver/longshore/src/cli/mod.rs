@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// Finds, binds, inspects and uses Longshore NICs
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, after_long_help = crate::outcome::EXIT_CODES)]
+#[command(name = "longshore", version, after_long_help = crate::outcome::EPILOGUE)]
 pub(crate) struct Cli {
     /// Print JSON: one document a line, each with its schema's name
     #[arg(long, global = true)]
@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Reset(Reset),
     /// Ask a host for ICMP echoes through a NIC
     Ping(Ping),
-    /// Serve a file, or the files of a folder, by HTTP through a NIC, and take uploads
+    /// Serve a file, or the files of a folder, by HTTP through a NIC; uploads are hashed, not kept
     ServeFile(ServeFile),
     /// Download a file by HTTP through a NIC, or upload one
     Fetch(Fetch),
