@@ -46,6 +46,10 @@ impl From<Outcome> for ExitCode {
 /// 3 if device, driver or system are the cause, else 1.
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> u8 {
     let device = error.chain().any(|cause| {
+        #[cfg(feature = "sim")]
+        if cause.is::<sim_wire::privileges::Unavailable>() {
+            return true;
+        }
         cause.is::<DeviceError>()
             || cause.is::<DriverError>()
             || cause.is::<longshore_device_vfio::OpenError>()

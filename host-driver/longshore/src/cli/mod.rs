@@ -270,4 +270,32 @@ mod tests {
         }
         check(&Cli::command());
     }
+
+    /// Every `longshore …` in the fenced blocks of the documents can be typed so.
+    #[cfg(feature = "sim")]
+    #[test]
+    fn what_the_documents_say_can_be_typed() {
+        let mut tried = 0;
+        for document in [
+            include_str!("../../../../README.md"),
+            include_str!("../../../../docs/HOST-SETUP.md"),
+        ] {
+            for block in document.split("```").skip(1).step_by(2) {
+                let commands = block
+                    .lines()
+                    .map(|line| line.strip_prefix("$ ").unwrap_or(line))
+                    .flat_map(|line| line.split([';', '|', '&']))
+                    .map(|part| part.trim().trim_start_matches("sudo "))
+                    .filter(|part| part.starts_with("longshore "));
+                for command in commands {
+                    let words = command.split_whitespace();
+                    if let Err(error) = Cli::try_parse_from(words) {
+                        panic!("{command}: {error}");
+                    }
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried >= 5, "{tried} found");
+    }
 }

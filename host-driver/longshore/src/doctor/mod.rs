@@ -247,6 +247,10 @@ mod tests {
             let anchor = format!("<a id=\"doctor-{}\"></a>", entry.name);
             let step = DOCUMENT.split(&anchor).nth(1).unwrap();
             let step = step.split("<a id=").next().unwrap();
+            let syntax = std::process::Command::new("sh")
+                .args(["-n", "-c", &remedy.command])
+                .status();
+            assert!(syntax.unwrap().success(), "{}", remedy.command);
             assert!(
                 step.contains(&remedy.command),
                 "{}: `{}` is not in its step",
