@@ -54,6 +54,8 @@ struct Ready {
     bell: bool,
     listener: bool,
     client: bool,
+    /// The client has closed its end; what it sent before may still be there.
+    client_left: bool,
     outside: bool,
 }
 
@@ -75,7 +77,8 @@ impl<N: ServedNic> Turns<N> {
             if ready.listener {
                 self.accept();
             }
-            if !self.waiting.is_empty() {
+            // Nobody is turned away for the sake of a client that is dead already.
+            if !self.waiting.is_empty() && (!ready.client_left || !self.link.is_open()) {
                 self.admit();
             }
             self.slice(false);
@@ -110,10 +113,12 @@ impl<N: ServedNic> Turns<N> {
             return Ready::default();
         }
         let is_ready = |at: usize| !fds[at].revents().is_empty();
+        let has_left = |at: usize| fds[at].revents().contains(PollFlags::HUP);
         Ready {
             bell: is_ready(0),
             listener: is_ready(1),
             client: places[0].is_some_and(is_ready),
+            client_left: places[0].is_some_and(has_left),
             outside: places[1].is_some_and(is_ready),
         }
     }

@@ -49,14 +49,7 @@ impl Host {
         let device = Arc::new(Counting::new(device));
         let driver =
             Nic::open(Arc::clone(&device) as Arc<dyn Device>).context("opening the NIC")?;
-        // Locally administered.
-        let mut ip = ip_core::Config::new(MacAddr([0x02, 0x4c, 0x53, 0, 0, number]));
-        ip.addresses = addresses
-            .iter()
-            .map(|(address, prefix)| Cidr::new(*address, *prefix))
-            .collect::<Result<_, _>>()
-            .context("the host's addresses")?;
-        let mut config = StackConfig::new(ip);
+        let mut config = StackConfig::new(station(number, addresses)?);
         adjust(&mut config);
         let stack = match time {
             Time::Virtual => {
@@ -91,4 +84,15 @@ impl Host {
     pub fn statistics(&self) -> Result<Statistics> {
         Ok(self.stack.nic().statistics()?)
     }
+}
+
+/// The addresses of host number `number`: its station address is locally administered.
+pub(super) fn station(number: u8, addresses: &[(IpAddr, u8)]) -> Result<ip_core::Config> {
+    let mut ip = ip_core::Config::new(MacAddr([0x02, 0x4c, 0x53, 0, 0, number]));
+    ip.addresses = addresses
+        .iter()
+        .map(|(address, prefix)| Cidr::new(*address, *prefix))
+        .collect::<Result<_, _>>()
+        .context("the host's addresses")?;
+    Ok(ip)
 }

@@ -24,19 +24,19 @@ on_every_nic! {
         rig.enable(0, with(0, 0, 0));
         rig.enable(1, with(2, 0, 0));
         rig.transmit(1, &[one()]);
-        assert_eq!(rig.interrupts.take(), [], "not armed");
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0], "not armed");
         rig.ring_cq(1, true);
         rig.settle();
-        assert_eq!(rig.interrupts.take(), [], "nothing to tell");
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0], "nothing to tell");
         rig.transmit(0, &[one()]);
-        assert_eq!(rig.interrupts.take(), [], "another queue pair");
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0], "another queue pair");
         rig.post(1, &one());
         rig.post(1, &one());
         rig.ring_sq(1);
         rig.settle();
         assert_eq!(rig.interrupts.take(), [2]);
         rig.transmit(1, &[one()]);
-        assert_eq!(rig.interrupts.take(), [], "an interrupt disarms");
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0], "an interrupt disarms");
         assert_eq!(rig.stat(Stat::Interrupts), 1);
     }
 
@@ -47,7 +47,7 @@ on_every_nic! {
         rig.post(0, &one());
         rig.ring_sq(0);
         rig.settle();
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         rig.ring_cq(0, true);
         rig.settle();
         assert_eq!(rig.interrupts.take(), [1]);
@@ -58,11 +58,11 @@ on_every_nic! {
         rig.collect(0);
         rig.ring_cq(0, true);
         rig.settle();
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         // An unarmed doorbell takes the arming back.
         rig.ring_cq(0, false);
         rig.transmit(0, &[one()]);
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
     }
 
     fn an_interrupt_waits_for_the_delay(rig) {
@@ -78,7 +78,7 @@ on_every_nic! {
             rig.run(Picos::from_nanos(100));
         }
         rig.run(Picos(38 * unit.0));
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         rig.run(Picos(3 * unit.0));
         assert_eq!(rig.interrupts.take(), [1]);
         // What the last interrupt told of and nobody read is told again, in time.
@@ -99,7 +99,7 @@ on_every_nic! {
         }
         rig.ring_sq(0);
         rig.settle();
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         rig.post(0, &one());
         rig.ring_sq(0);
         rig.settle();
@@ -113,7 +113,7 @@ on_every_nic! {
         assert_eq!(rig.read(MSIX_PBA.base), 0);
         rig.ring_cq(0, true);
         rig.transmit(0, &[one()]);
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         assert_eq!(rig.read(MSIX_PBA.base), 1 << 3);
         assert_eq!(rig.stat(Stat::Interrupts), 0);
         rig.write(control, 0);
@@ -133,7 +133,7 @@ on_every_nic! {
         rig.write(MSIX_TABLE.at(1, msix::DATA), 0xdead_beef);
         rig.ring_cq(0, true);
         rig.transmit(0, &[one()]);
-        assert_eq!(rig.interrupts.take(), []);
+        assert_eq!(rig.interrupts.take(), [] as [u16; 0]);
         assert_eq!(rig.arena.read(&mailbox, 4, 4), 0xdead_beefu32.to_le_bytes());
         assert!(rig.arena.is_untouched(&mailbox, 8));
     }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use crate::{Device, DeviceError, DeviceInfo, Interrupt, Quiesced};
 
 /// Alignment of mappings on the bus: more than a region has bytes, so that there is room for guards between them.
-const SLOT: u64 = 16 << 20;
+const SLOT: u64 = 1 << 30;
 /// What guards are filled with.
 const PATTERN: u8 = 0xc5;
 
@@ -27,7 +27,7 @@ struct Guards {
 /// A [`Device`] that surrounds every mapping of another with pages that nobody may touch, and looks at them.
 ///
 /// A device that writes too far hits a guard instead of a fault, as it would hit the neighbour's memory without an
-/// IOMMU; a driver above lays mappings 16 MiB apart. Regions of 16 MiB and more have guards where there is room.
+/// IOMMU; a driver above lays mappings 1 GiB apart, and no region may be so long.
 pub struct Canary<D> {
     inner: D,
     info: DeviceInfo,

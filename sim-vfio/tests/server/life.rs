@@ -49,6 +49,21 @@ fn a_client_that_waited_silently_is_served_when_the_first_one_goes() {
 }
 
 #[test]
+fn the_next_client_is_not_busied_by_what_a_dead_one_still_had_to_say() {
+    let world = World::new();
+    for epoch in 1..20 {
+        let mut dying = world.client();
+        for id in 0..500 {
+            let silent = Header::command(id, Command::Reset).without_reply();
+            dying.channel.send(silent, &[], &[], deadline()).unwrap();
+        }
+        drop(dying);
+        assert!(world.client().epoch() >= epoch * 501 - 1);
+    }
+    assert_eq!(world.server.counts().turned_away, 0);
+}
+
+#[test]
 fn nothing_is_answered_before_the_handshake_but_that_it_is_missing() {
     let world = World::new();
     let mut client = Client::new(world.raw());

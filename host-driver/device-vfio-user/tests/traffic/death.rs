@@ -1,5 +1,8 @@
 //! Hosts that vanish in the middle of a transfer.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,4 +95,64 @@ fn a_host_whose_server_dies_is_told_and_frees_its_memory() {
     drop(a);
     assert_eq!(card.spoilt(), 0);
     drop(b);
+}
+
+/// The life of a process that is to be killed: it connects to both NICs, keeps sending, and says when it is going.
+/// Does nothing unless [`kill_minus_9`] started it.
+#[test]
+fn a_process_that_sends_until_it_is_killed() {
+    let Ok(paths) = std::env::var(VICTIM) else {
+        return;
+    };
+    let paths: Vec<&Path> = paths.split(':').map(Path::new).collect();
+    let mut a = Host::new(paths[0], 1);
+    let mut b = Host::new(paths[1], 2);
+    loop {
+        get_going(&mut a, &mut b);
+        println!("{GOING}");
+    }
+}
+
+const VICTIM: &str = "LONGSHORE_TEST_VICTIM";
+const GOING: &str = "frames are on their way";
+
+/// Starts a process that sends, and kills it in the middle.
+fn kill_minus_9(world: &Servers) {
+    let paths = world.paths.each_ref().map(|p| p.to_str().unwrap());
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "death::a_process_that_sends_until_it_is_killed",
+            "--nocapture",
+        ])
+        .env(VICTIM, paths.join(":"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(victim.stdout.take().unwrap()).lines();
+    let going = said.by_ref().any(|line| line.unwrap().contains(GOING));
+    assert!(going, "it never got going");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+}
+
+#[test]
+fn after_kill_minus_9_the_next_host_connects_at_once_and_gets_going() {
+    let world = Servers::new();
+    for round in 0..3 {
+        kill_minus_9(&world);
+        let mut a = Host::new(&world.paths[0], 1);
+        let mut b = Host::new(&world.paths[1], 2);
+        let body = [0xd0 + round; 200];
+        assert!(a.post(&frame(mac(2), mac(1), &body)));
+        a.queue.ring().unwrap();
+        poll_until(&mut b, |b| {
+            b.received.iter().any(|f| f[14..].starts_with(&body))
+        });
+        assert_eq!(a.card.spoilt() + b.card.spoilt(), 0);
+    }
+    for server in &world.servers {
+        println!("{:?}", server.counts());
+        assert_eq!(server.counts().clients, 6);
+    }
 }

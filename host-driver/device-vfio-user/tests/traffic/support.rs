@@ -76,6 +76,8 @@ impl Host {
             ..Reception::default()
         })
         .unwrap();
+        // Register writes are posted: a read pushes them through before the other host sends.
+        nic.mac().unwrap();
         Self {
             received: Vec::new(),
             sent: Vec::new(),
