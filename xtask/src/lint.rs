@@ -25,9 +25,7 @@ pub(crate) fn run() -> Result<()> {
         "kernel-lint",
     ]))?;
     step("clippy");
-    spawn(cargo().args([
-        "clippy",
-        "--workspace",
+    spawn(cargo().arg("clippy").args(crate::process::WHOLE).args([
         "--all-targets",
         "--",
         "-D",

@@ -5,6 +5,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The whole workspace, with the gateware in the `longshore` command, which leaves it out by default.
+pub(crate) const WHOLE: [&str; 3] = ["--workspace", "--features", "longshore/rtl"];
+
 /// The workspace's root.
 pub(crate) fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -19,7 +19,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = cargo();
     command.arg("test");
     if args.rest.is_empty() {
-        command.arg("--workspace");
+        command.args(crate::process::WHOLE);
     } else {
         command.args(&args.rest);
     }

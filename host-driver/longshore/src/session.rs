@@ -8,6 +8,7 @@ use ip_core::Cidr;
 use longshore_device::MmioCounts;
 use longshore_driver::Nic;
 use longshore_sockets::{Stack, StackConfig};
+use nic_abi::stats::Stat;
 use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
@@ -63,14 +64,17 @@ impl Session {
         self.addresses.clone()
     }
 
-    /// What was done up to now, to be compared with later.
+    /// What was done up to now, to be compared with later. What it takes to find out is not counted.
     pub(crate) fn mark(&self) -> Mark {
+        let reached = self.connection.mmio();
         let counters = self.stack.counters();
         Mark {
             at: Instant::now(),
-            mmio: self.connection.mmio(),
+            reached,
             received: counters.frames_in,
             posted: counters.transmits,
+            sent: self.stack.nic().statistic(Stat::TxFrames).ok(),
+            left: self.connection.mmio(),
         }
     }
 
@@ -94,9 +98,12 @@ impl Drop for Session {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mark {
     at: Instant,
-    mmio: MmioCounts,
+    /// Register accesses before the NIC's own counter was read, and after.
+    reached: MmioCounts,
+    left: MmioCounts,
     received: u64,
     posted: u64,
+    sent: Option<u64>,
 }
 
 /// What the host did between two moments.
@@ -106,6 +113,8 @@ pub(crate) struct Work {
     pub(crate) seconds: f64,
     /// Frames received.
     pub(crate) frames_received: u64,
+    /// Frames that the NIC sent; `null` if it does not answer any more.
+    pub(crate) frames_sent: Option<u64>,
     /// Transmit requests posted; one may be many segments.
     pub(crate) requests_posted: u64,
     /// Reads of registers.
@@ -117,10 +126,15 @@ pub(crate) struct Work {
 impl Mark {
     /// What was done from `self` to `later`.
     pub(crate) fn until(&self, later: &Self) -> Work {
-        let mmio = later.mmio.since(&self.mmio);
+        let mmio = later.reached.since(&self.left);
         Work {
             seconds: (later.at - self.at).as_secs_f64(),
             frames_received: later.received - self.received,
+            // Less than before if the NIC was reset meanwhile.
+            frames_sent: later
+                .sent
+                .zip(self.sent)
+                .and_then(|(now, then)| now.checked_sub(then)),
             requests_posted: later.posted - self.posted,
             register_reads: mmio.reads,
             doorbells: mmio.doorbells(),
@@ -130,10 +144,16 @@ impl Mark {
 
 impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = self.frames_sent.unwrap_or(0);
+        let frames = self.frames_received + sent;
         writeln!(
             f,
-            "frames received {}, requests posted {}, doorbells {}, register reads {}",
-            self.frames_received, self.requests_posted, self.doorbells, self.register_reads
+            "frames received {}, sent {sent} in {} requests; doorbells {} ({:.2} a frame), register reads {}",
+            self.frames_received,
+            self.requests_posted,
+            self.doorbells,
+            self.doorbells as f64 / frames.max(1) as f64,
+            self.register_reads
         )
     }
 }
