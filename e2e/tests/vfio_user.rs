@@ -1,8 +1,10 @@
 //! Sockets over NICs behind vfio-user sockets: bytes compared by SHA-256, no stray DMA, no register read on the way.
 
 use longshore_device::MmioCounts;
+use longshore_e2e::job::{self, sample::Sample};
 use longshore_e2e::options::{Form, Setup};
 use longshore_e2e::serve::{self, Served, Sockets};
+use longshore_e2e::world::any_nic::AnyNic;
 use longshore_e2e::world::pair::addresses;
 use longshore_e2e::world::remote::RemoteHost;
 use longshore_sockets::{TcpListener, TcpStream};
@@ -10,6 +12,11 @@ use nic_abi::stats::Stat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
+use sim_vfio::Server;
+use sim_wire::Seed;
+use sim_wire::netns::{Cidr, InterfaceConfig, Netns};
+use sim_wire::privileges::probe_or_skip;
+use sim_wire::tap::{Tap, TapWire};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +24,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const PORT: u16 = 5001;
+const MEGABYTE: usize = 1_000_000;
 
 struct World {
     served: Served,
@@ -136,4 +144,57 @@ fn four_mebibytes_go_both_ways_over_the_model_and_ipv6() {
 #[test]
 fn four_mebibytes_go_both_ways_over_the_rtl() {
     transfer(Form::Rtl, 4 << 20, false);
+}
+
+/// curl against Linux' TCP behind a TAP; the NIC is served, the stack reaches it over the socket.
+fn linux(test: &str, form: Form) {
+    if !probe_or_skip(test) {
+        return;
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let socket = scratch.path().join("nic.sock");
+    let namespace = Netns::create().unwrap();
+    let tap = Tap::create().unwrap();
+    let [v4, v6] = addresses(1);
+    let interface = InterfaceConfig {
+        addresses: vec![Cidr::new(v4, 24), Cidr::new(v6, 64)],
+        ..InterfaceConfig::default()
+    };
+    namespace.adopt(&tap, &interface).unwrap();
+    let setup = Setup {
+        nic: form,
+        ..Setup::reference().unwrap()
+    };
+    let wire = Box::new(TapWire::new(tap, setup.line()));
+    let nic = AnyNic::new(&setup.kind(Seed(1)), wire).unwrap();
+    let server = Server::start(nic, &socket, None).unwrap();
+    let [v4, v6] = addresses(0);
+    let host = RemoteHost::connect(&socket, 1, &[(v4, 24), (v6, 64)]).unwrap();
+    let sample = Sample::generate(scratch.path(), MEGABYTE, 7).unwrap();
+    let before = host.mmio();
+    let transfers =
+        job::linux::run(&host.stack, &namespace, &sample, scratch.path(), false, 1).unwrap();
+    let cost = host.mmio().since(&before);
+    for transfer in &transfers {
+        assert!(transfer.equal, "{}", transfer.what);
+    }
+    println!("{cost:?}");
+    assert_eq!(cost.reads, 0, "a register read on the data path");
+    assert_eq!(host.stray_bytes(), 0, "stray DMA");
+    drop(host);
+    let counts = server.counts();
+    println!("{counts:?}");
+    assert_eq!(counts.dma_faults, 0);
+    let nic = server.stop().unwrap();
+    assert_eq!(nic.violations(), [] as [String; 0]);
+}
+
+#[test]
+fn curl_moves_a_megabyte_each_way_over_a_served_model() {
+    linux("curl over a served model", Form::Model);
+}
+
+#[test]
+fn curl_moves_a_megabyte_each_way_over_the_served_rtl() {
+    linux("curl over the served RTL", Form::Rtl);
 }

@@ -3,12 +3,13 @@
 use super::progress;
 use super::sample::Sample;
 use super::summary::Transfer;
-use crate::world::linux::{LinuxPeer, our_addresses};
+use crate::world::linux::our_addresses;
 use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use longshore_http::{Listener, Server};
-use longshore_sockets::{TcpListener, TcpStream};
+use longshore_sockets::{Stack, TcpListener, TcpStream};
 use sha2::{Digest, Sha256};
+use sim_wire::netns::Netns;
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -61,19 +62,21 @@ impl Write for Counted {
     }
 }
 
-/// Serves `sample` to curl and takes it back, over IPv4 or IPv6, `repeat` times.
+/// Serves `sample` from `stack`, which has our addresses, to curl in `namespace` and takes it back, over IPv4 or IPv6,
+/// `repeat` times.
 ///
 /// # Errors
 /// curl cannot be started or fails.
 pub fn run(
-    peer: &LinuxPeer,
+    stack: &Stack,
+    namespace: &Netns,
     sample: &Sample,
     scratch: &Path,
     ipv6: bool,
     repeat: u32,
 ) -> Result<Vec<Transfer>> {
     let address = SocketAddr::new(our_addresses()[usize::from(ipv6)], PORT);
-    let listener = TcpListener::bind(&peer.host.stack, address).context("listening")?;
+    let listener = TcpListener::bind(stack, address).context("listening")?;
     let server = Arc::new(Server::new(sample.folder()));
     let received = Arc::new(AtomicU64::new(0));
     let sockets = Sockets {
@@ -95,7 +98,7 @@ pub fn run(
         let url = format!("http://{host}/{}", sample.name()?);
         let arguments = [OsStr::new("--output"), copy.as_os_str(), OsStr::new(&url)];
         let bar = progress::bar("download", sample.len);
-        curl(peer, &arguments, &bar, || {
+        curl(namespace, &arguments, &bar, || {
             std::fs::metadata(&copy).map_or(0, |m| m.len())
         })?;
         let got: [u8; 32] = Sha256::digest(std::fs::read(&copy)?).into();
@@ -117,7 +120,7 @@ pub fn run(
         ];
         let before = received.load(Ordering::Relaxed);
         let bar = progress::bar("upload", sample.len);
-        curl(peer, &arguments, &bar, || {
+        curl(namespace, &arguments, &bar, || {
             received.load(Ordering::Relaxed) - before
         })?;
         let newest = server.uploads().pop();
@@ -134,12 +137,12 @@ pub fn run(
 
 /// Runs curl in the namespace, with a bar.
 fn curl(
-    peer: &LinuxPeer,
+    namespace: &Netns,
     arguments: &[&OsStr],
     bar: &ProgressBar,
     position: impl Fn() -> u64,
 ) -> Result<()> {
-    let mut command = peer.namespace.command("curl");
+    let mut command = namespace.command("curl");
     command.args(["--silent", "--show-error", "--fail", "--globoff"]);
     let child = command
         .args(arguments)

@@ -36,7 +36,14 @@ pub fn with_curl(
     )?;
     trace(setup, &peer.host)?;
     let since = peer.host.mmio();
-    let transfers = linux::run(&peer, sample, scratch, ipv6, repeat)?;
+    let transfers = linux::run(
+        &peer.host.stack,
+        &peer.namespace,
+        sample,
+        scratch,
+        ipv6,
+        repeat,
+    )?;
     let nic = NicReport::of(ENDS[0], &peer.host, since)?;
     drop(peer);
     wires.finish()?;
