@@ -67,6 +67,11 @@ impl<N: ServedNic> VfioDevice<N> {
         })
     }
 
+    /// True once the client has shaken hands.
+    pub(crate) fn is_negotiated(&self) -> bool {
+        self.negotiated
+    }
+
     /// The client is gone: cuts the NIC off from its memory and its eventfds.
     pub(crate) fn cut_off(&mut self) {
         self.memory.clear();

@@ -73,6 +73,8 @@ struct Table {
     ranges: Ranges<Target>,
     /// Files that are mapped, by device and inode: a guest's memory is one file behind thousands of ranges.
     files: HashMap<(u64, u64), Weak<DmaRegion>>,
+    /// Files that are not, likewise: there are fewer descriptors than ranges.
+    loose: HashMap<(u64, u64), Weak<File>>,
 }
 
 /// The memory of the present client.
@@ -102,8 +104,7 @@ impl ClientMemory {
     /// Takes everything away: when this returns the NIC reaches none of it.
     pub(crate) fn clear(&self) {
         let mut table = self.table.lock();
-        table.ranges.clear();
-        table.files.clear();
+        *table = Table::default();
         self.bus_master.store(false, Ordering::Relaxed);
     }
 
@@ -156,6 +157,7 @@ impl ClientMemory {
             table.ranges.remove(unmap.address, last);
         }
         table.files.retain(|_, region| region.strong_count() > 0);
+        table.loose.retain(|_, file| file.strong_count() > 0);
         count(&self.counters.unmaps);
         Ok(())
     }
@@ -275,10 +277,12 @@ impl Table {
                 Ok(Place::Mapped { region, offset })
             }
             Ok(_) => Err(Errno::INVAL),
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(Place::File {
-                file: Arc::new(fd.into()),
-                offset,
-            }),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                let known = self.loose.get(&key).and_then(Weak::upgrade);
+                let file = known.unwrap_or_else(|| Arc::new(fd.into()));
+                self.loose.insert(key, Arc::downgrade(&file));
+                Ok(Place::File { file, offset })
+            }
             Err(e) => Err(Errno::from_io_error(&e).unwrap_or(Errno::INVAL)),
         }
     }
@@ -445,6 +449,14 @@ mod tests {
         file.set_len(PAGE).unwrap();
         assert!(memory.read(0x1000, &mut [0; 4]).is_err());
         assert!(memory.read(0xff8, &mut [0; 4]).is_ok());
+        // However many ranges it has, it is one descriptor.
+        for page in 2..2_000 {
+            let map = request(page * PAGE, PAGE, 0, DmaFlags::all());
+            memory
+                .map(&map, vec![file.try_clone().unwrap().into()])
+                .unwrap();
+        }
+        assert!(memory.read(1_999 * PAGE, &mut [0; 4]).is_ok());
     }
 
     trait Concat {

@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
+    time::Instant,
 };
 
 use crate::{
@@ -100,6 +101,7 @@ impl<N: ServedNic + 'static> Server<N> {
             stop: Arc::clone(&stop),
             counters: Arc::clone(&counters),
             client: None,
+            since: Instant::now(),
             waiting: Vec::new(),
             outside,
         };

@@ -7,7 +7,7 @@ use std::{
     },
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, Ordering, fence},
     },
     time::{Duration, Instant},
 };
@@ -42,6 +42,8 @@ pub(crate) struct Turns<N> {
     pub(crate) counters: Arc<Counters>,
     /// What the present client is polled on.
     pub(crate) client: Option<OwnedFd>,
+    /// When it was taken up.
+    pub(crate) since: Instant,
     /// Clients that came meanwhile.
     pub(crate) waiting: Vec<(Channel, Instant)>,
     /// Where frames come from outside.
@@ -164,6 +166,8 @@ impl<N: ServedNic> Turns<N> {
             return Ok(());
         }
         let answer = answer.as_deref().map_err(|errno| *errno);
+        // What the NIC wrote to memory before this is answered.
+        fence(Ordering::Release);
         self.link.reply(&header, answer)
     }
 
@@ -198,8 +202,12 @@ impl<N: ServedNic> Turns<N> {
             if let Ok(fd) = channel.as_fd().try_clone_to_owned() {
                 count(&self.counters.clients);
                 self.client = Some(fd);
+                self.since = Instant::now();
                 self.link.open(channel);
             }
+        } else if !self.device.is_negotiated() && self.since.elapsed() > PATIENCE {
+            // It keeps others out and does not even say hello.
+            return self.part(&ChannelError::TimedOut);
         }
         let counters = &self.counters;
         self.waiting

@@ -49,6 +49,24 @@ fn a_client_that_waited_silently_is_served_when_the_first_one_goes() {
 }
 
 #[test]
+fn a_client_that_never_shakes_hands_does_not_keep_others_out_for_long() {
+    let world = World::new();
+    let _silent = world.raw();
+    // Turned away at first, for a short while.
+    let limit = deadline();
+    loop {
+        let mut client = Client::new(world.raw());
+        let answer = client.ask(Command::Version, &[&Version::OURS.encode()], &[]);
+        if answer.is_ok() {
+            break;
+        }
+        assert_eq!(answer, Err(Errno::BUSY.raw_os_error() as u32));
+        assert!(std::time::Instant::now() < limit, "kept out");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn the_next_client_is_not_busied_by_what_a_dead_one_still_had_to_say() {
     let world = World::new();
     for epoch in 1..20 {

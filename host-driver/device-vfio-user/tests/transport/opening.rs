@@ -4,7 +4,8 @@ use std::os::unix::net::UnixListener;
 
 use longshore_device::{Device, DeviceError, Transport};
 use longshore_device_vfio_user::{OpenError, VfioUser};
-use longshore_vfio_user::{ChannelError, Errno, Version};
+use longshore_vfio_user::{ChannelError, Errno, Header, Version};
+use proptest::prelude::*;
 
 use crate::support::{IMPATIENT, Script, World, later};
 
@@ -119,5 +120,42 @@ fn a_server_that_dies_at_any_message_of_the_opening_is_an_error() {
         );
         // The opening is shorter than the longest of these lives.
         assert_eq!(error.is_none(), messages >= 9, "after {messages}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Up to `honest` messages are answered by a real server, everything after with garbage.
+    #[test]
+    fn no_answer_makes_the_client_panic_or_hang(
+        honest in 0usize..10, flags in prop::sample::select(vec![1u32, 1, 1, 0x21, 0, 2]), error in 0u32..200,
+        body in prop::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let world = World::new();
+        let mut left = honest;
+        let (tell, told) = std::sync::mpsc::channel();
+        let script = Script::between(
+            &world.path,
+            move |message| {
+                let stop = left == 0;
+                left = left.saturating_sub(1);
+                if stop { tell.send(message.header).unwrap(); }
+                stop
+            },
+            move |mut client| {
+                let asked = told.recv().unwrap();
+                let reply = |header: Header| Header { flags, error, ..header };
+                let mut answered = client.send(reply(asked), &[&body], &[], later());
+                while let (Ok(()), Ok(message)) = (answered, client.receive(later())) {
+                    answered = client.send(reply(message.header), &[&body], &[], later());
+                }
+            },
+        );
+        if let Ok(device) = VfioUser::connect_with(&script.path, IMPATIENT) {
+            let _ = device.read32(0);
+            let _ = device.config_space();
+            let _ = device.reset();
+        }
     }
 }
