@@ -53,6 +53,8 @@ pub(super) fn both_ways(guest: &Guest) -> Result<String> {
 
     let mmio = card.inner().counts().since(&before);
     let counters = stack.counters();
+    // On the console, for whoever wonders what happened.
+    eprintln!("{counters:?}\n{}", stack.nic().statistics()?);
     let packets = counters.frames_in + counters.transmits;
     stack.shutdown();
     ensure!(

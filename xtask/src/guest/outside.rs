@@ -103,6 +103,8 @@ impl Outside {
 
     /// Does what the guest asks for; the result is the answer.
     pub(crate) fn oblige(&self, request: &str) -> Result<String> {
+        // Hosts in the guest come and go, with one address and several station addresses.
+        self.namespace.flush_neighbours()?;
         let words: Vec<_> = request.split_whitespace().collect();
         match words[..] {
             ["stall", seconds] => self.stall(Duration::from_secs(seconds.parse()?)),
@@ -126,7 +128,9 @@ impl Outside {
         fs::create_dir_all(&self.scratch)?;
         let file = self.scratch.join("file");
         let path = file.to_str().context("a path that is text")?;
+        let started = Instant::now();
         self.run_curl(&["--output", path, url])?;
+        let down = started.elapsed();
         let bytes = fs::read(&file)?;
         ensure!(
             bytes.len() as u64 == len,
@@ -136,6 +140,12 @@ impl Outside {
         let sum = hex(&bytes);
         let (base, _) = url.rsplit_once('/').context("a URL has a slash")?;
         self.run_curl(&["--upload-file", path, &format!("{base}/upload")])?;
+        let up = started.elapsed() - down;
+        println!(
+            "       curl: down in {:.1} s, up in {:.1} s",
+            down.as_secs_f64(),
+            up.as_secs_f64()
+        );
         fs::remove_dir_all(&self.scratch)?;
         Ok(format!("{sum} {sum}"))
     }
