@@ -1,11 +1,9 @@
 //! What this process may do with the card.
 
 use super::Finding;
+use super::footprint::LOCKED;
 use super::host::{Capability, Host};
 use std::path::PathBuf;
-
-/// Memory that a stack lets the NIC reach, rounded up: all of it is locked.
-const LOCKED: u64 = 128 << 20;
 
 pub(super) fn access(host: &Host) -> Finding {
     let command = "sudo groupadd -f longshore && sudo usermod -aG longshore $USER && longshore host-file udev | sudo tee /etc/udev/rules.d/60-longshore.rules && sudo udevadm control --reload && sudo udevadm trigger";

@@ -1,11 +1,9 @@
 //! The card, its IOMMU, its driver, its memory.
 
 use super::Finding;
+use super::footprint::HUGE_PAGES;
 use super::host::Host;
 use longshore_sysfs::{SysfsError, VFIO_PCI};
-
-/// Huge pages of 2 MiB that a stack's memory fills: 64 MiB to send from, 4 MiB to receive into, rings, headers.
-const HUGE_PAGES: u64 = 40;
 
 pub(super) fn card(host: &Host) -> Finding {
     let cards = host.cards();

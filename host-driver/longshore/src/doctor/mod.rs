@@ -4,6 +4,7 @@
 
 mod access;
 mod card;
+mod footprint;
 mod host;
 mod simulator;
 
