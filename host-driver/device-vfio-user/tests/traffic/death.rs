@@ -49,6 +49,40 @@ fn a_receiver_that_is_severed_mid_transfer_is_written_to_no_more() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_a_transfer_ends_all_dma_and_the_next_driver_gets_going() {
+    let world = Servers::new();
+    for round in 0..4 {
+        let mut a = Host::new(&world.paths[0], 1);
+        let mut b = Host::new(&world.paths[1], 2);
+        get_going(&mut a, &mut b);
+        b.nic.reset().unwrap();
+        assert!(b.queue.is_down());
+        let writes = world.servers[1].counts().dma_writes;
+        // The sender goes on; a NIC after its reset has no place to put anything.
+        for _ in 0..8 {
+            while a.poll() > 0 {}
+            for _ in 0..32 {
+                a.post(&frame(mac(2), mac(1), &[9; 1400]));
+            }
+            a.queue.ring().unwrap();
+        }
+        poll_until(&mut a, |a| a.tx.taken() == 0);
+        let after = world.servers[1].counts();
+        assert_eq!(after.dma_writes, writes, "round {round}");
+        assert_eq!(after.dma_faults, 0, "what is reset does not even try");
+        drop(b);
+        let mut b = Host::new(&world.paths[1], 2);
+        let body = [0xa0 + round; 200];
+        assert!(a.post(&frame(mac(2), mac(1), &body)));
+        a.queue.ring().unwrap();
+        poll_until(&mut b, |b| {
+            b.received.iter().any(|f| f[14..].starts_with(&body))
+        });
+        assert_eq!(a.card.spoilt() + b.card.spoilt(), 0);
+    }
+}
+
+#[test]
 fn after_the_death_of_either_host_a_new_one_gets_going() {
     let world = Servers::new();
     for round in 0..6 {
