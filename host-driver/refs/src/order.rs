@@ -111,7 +111,7 @@ use std::{
     time::Instant,
 };
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, tally};
 
 /// Locks of this level may be taken while holding the level that implements it.
 pub trait Precedes<Later> {}
@@ -244,7 +244,7 @@ impl<L> Token<'_, L> {
             level: PhantomData,
             root: None,
         };
-        (Guard::new(lock.mutex.lock()), token)
+        (Guard::new(lock.acquire()), token)
     }
 
     /// Waits for `lock` and works with what it guards; nothing is locked meanwhile.
@@ -252,7 +252,7 @@ impl<L> Token<'_, L> {
     where
         L: Precedes<M>,
     {
-        work(&mut lock.mutex.lock())
+        work(&mut lock.acquire())
     }
 
     /// Takes `lock` if it is free.
@@ -264,6 +264,7 @@ impl<L> Token<'_, L> {
         L: Precedes<M>,
     {
         let guard = lock.mutex.try_lock()?;
+        tally::lock::<M>(std::ptr::from_ref(lock).addr());
         let token = Token {
             level: PhantomData,
             root: None,
@@ -299,12 +300,18 @@ impl<L, T> Ordered<L, T> {
         }
     }
 
+    fn acquire(&self) -> MutexGuard<'_, T> {
+        tally::lock::<L>(std::ptr::from_ref(self).addr());
+        self.mutex.lock()
+    }
+
     /// What the lock guards, where nobody else can know of it: before it is published, or after its last
     /// reference is gone. Waits for nobody, so it has no place in the order.
     ///
     /// # Panics
     /// If somebody holds the lock all the same.
     pub fn unshared(&self) -> Guard<'_, T, Unshared> {
+        tally::rmw(tally::RMWS_OF_A_LOCK);
         let guard = self.mutex.try_lock();
         Guard::new(guard.expect("a value without references is locked by nobody"))
     }

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 use crate::{
     holder::{Holder, Name},
     slab::{Handle, Inner, Recycle},
-    sync::Arc,
+    sync::{Arc, tally},
 };
 
 /// One count on a slot; released by its drop.
@@ -30,10 +30,12 @@ pub struct Ref<N: Holder, T: Recycle> {
 
 impl<N: Holder, T: Recycle> Ref<N, T> {
     /// Wraps a count (and a census entry) that was taken already.
-    pub(crate) fn adopt(slab: Arc<Inner<T>>, index: u32) -> Self {
+    pub(crate) fn adopt(slab: &Arc<Inner<T>>, index: u32) -> Self {
+        // The slab's own count goes up with each reference, and down again.
+        tally::rmw(2);
         Self {
             counted: Counted {
-                slab,
+                slab: slab.clone(),
                 index,
                 name: N::NAME,
             },
@@ -51,7 +53,7 @@ impl<N: Holder, T: Recycle> Ref<N, T> {
         let Counted { slab, index, .. } = &self.counted;
         slab.increment(*index);
         slab.census.enter(M::NAME);
-        Ref::adopt(slab.clone(), *index)
+        Ref::adopt(slab, *index)
     }
 
     /// Hands this reference on to holder `M`; the count does not change.
@@ -118,7 +120,7 @@ impl<'s, T: Recycle> Transient<'s, T> {
     pub fn duplicate<M: Holder>(&self) -> Ref<M, T> {
         self.slab.increment(self.index);
         self.slab.census.enter(M::NAME);
-        Ref::adopt(self.slab.clone(), self.index)
+        Ref::adopt(self.slab, self.index)
     }
 }
 

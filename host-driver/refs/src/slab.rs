@@ -11,8 +11,9 @@ use crate::{
     Census, Ref, Tally, Transient,
     holder::{Holder, Name},
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering, fence},
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering, fence},
+        tally,
     },
 };
 
@@ -37,14 +38,17 @@ const COUNT: u64 = u32::MAX as u64;
 
 pub(crate) struct Slot<T> {
     state: AtomicU64,
+    /// While it is free: the next free slot, plus one; 0 is the end.
+    next: AtomicU32,
     pub(crate) value: T,
 }
 
-struct Free {
-    /// Slots that exist and are free.
-    indexes: Vec<u32>,
-    /// Slots that exist.
-    created: u32,
+/// `{tag: 32, first free slot + 1: 32}`: the tag changes with every change, so that a slot which was taken and
+/// freed again meanwhile is not taken for the same list (ABA).
+const LINK: u64 = u32::MAX as u64;
+
+fn tagged(head: u64, link: u32) -> u64 {
+    ((head >> 32).wrapping_add(1) << 32) | u64::from(link)
 }
 
 /// Slots in the first segment; each further segment doubles it.
@@ -54,7 +58,10 @@ const SEGMENTS: usize = 26;
 pub(crate) struct Inner<T> {
     /// Segment *k* holds the slots from `FIRST × (2^k − 1)` on.
     segments: [OnceLock<Box<[Slot<T>]>>; SEGMENTS],
-    free: Mutex<Free>,
+    /// Free slots that were taken before, last freed first (Treiber's stack).
+    free: AtomicU64,
+    /// Slots that were ever taken: those from here on are free too.
+    created: AtomicU32,
     make: Box<dyn Fn(u32) -> T + Send + Sync>,
     capacity: u32,
     pub(crate) census: Census,
@@ -92,6 +99,7 @@ impl<T> Inner<T> {
 
     /// One reference more to a slot that the caller holds a reference to.
     pub(crate) fn increment(&self, index: u32) {
+        tally::rmw(1);
         let before = self.slot(index).state.fetch_add(1, Ordering::Relaxed);
         // A count that overflowed would run into the generation: better no process than a wrong one.
         if before & COUNT >= COUNT / 2 {
@@ -110,6 +118,7 @@ impl<T> Inner<T> {
             if !alive || state & COUNT >= COUNT / 2 {
                 return false;
             }
+            tally::rmw(1);
             match slot.state.compare_exchange_weak(
                 state,
                 state + 1,
@@ -122,24 +131,98 @@ impl<T> Inner<T> {
         }
     }
 
-    fn refill(&self, free: &mut Free) {
-        let (segment, _) = place(free.created);
+    /// Takes up to `indexes.len()` free slots with one exchange; returns how many.
+    fn pop(&self, indexes: &mut [u32]) -> usize {
+        if indexes.is_empty() {
+            return 0;
+        }
+        let mut head = self.free.load(Ordering::Acquire);
+        while head & LINK != 0 {
+            let mut link = (head & LINK) as u32;
+            let mut n = 0;
+            while link != 0 && n < indexes.len() {
+                indexes[n] = link - 1;
+                n += 1;
+                // If somebody changes the list under us this may be anything, and the exchange fails.
+                link = self.slot(link - 1).next.load(Ordering::Relaxed);
+            }
+            tally::rmw(1);
+            match self.free.compare_exchange_weak(
+                head,
+                tagged(head, link),
+                Ordering::Acquire,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return n,
+                Err(now) => head = now,
+            }
+        }
+        self.create(indexes)
+    }
+
+    /// Takes slots that were never taken before.
+    fn create(&self, indexes: &mut [u32]) -> usize {
+        let wanted = u32::try_from(indexes.len()).unwrap_or(u32::MAX);
+        let mut start = self.created.load(Ordering::Relaxed);
+        let end = loop {
+            let end = start.saturating_add(wanted).min(self.capacity);
+            if start == end {
+                return 0;
+            }
+            tally::rmw(1);
+            match self.created.compare_exchange_weak(
+                start,
+                end,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => break end,
+                Err(now) => start = now,
+            }
+        };
+        for index in start..end {
+            self.make_segment(index);
+            indexes[(index - start) as usize] = index;
+        }
+        (end - start) as usize
+    }
+
+    /// Makes the segment of a slot if it does not exist: about 20 times in a slab's life, whoever comes first.
+    fn make_segment(&self, index: u32) {
+        let (segment, at) = place(index);
         let Some(cell) = self.segments.get(segment) else {
             return;
         };
-        let end =
-            (u64::from(free.created) + (u64::from(FIRST) << segment)).min(self.capacity.into());
-        let end = end as u32;
+        let first = index - at as u32;
+        let end = (u64::from(first) + (u64::from(FIRST) << segment)).min(self.capacity.into());
         cell.get_or_init(|| {
-            (free.created..end)
+            (first..end as u32)
                 .map(|index| Slot {
                     state: AtomicU64::new(1 << 32),
+                    next: AtomicU32::new(0),
                     value: (self.make)(index),
                 })
                 .collect()
         });
-        free.indexes.extend((free.created..end).rev());
-        free.created = end;
+    }
+
+    /// Gives a slot back.
+    fn push(&self, index: u32) {
+        let slot = self.slot(index);
+        let mut head = self.free.load(Ordering::Relaxed);
+        loop {
+            slot.next.store((head & LINK) as u32, Ordering::Relaxed);
+            tally::rmw(1);
+            match self.free.compare_exchange_weak(
+                head,
+                tagged(head, index + 1),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
     }
 }
 
@@ -147,6 +230,7 @@ impl<T: Recycle> Inner<T> {
     /// One reference less; the last one frees the slot.
     pub(crate) fn decrement(&self, index: u32) {
         let slot = self.slot(index);
+        tally::rmw(1);
         let before = slot.state.fetch_sub(1, Ordering::Release);
         if before & COUNT != 1 {
             return;
@@ -156,7 +240,7 @@ impl<T: Recycle> Inner<T> {
         let generation = ((before >> 32) as u32).wrapping_add(1).max(1);
         slot.state
             .store(u64::from(generation) << 32, Ordering::Release);
-        self.free.lock().indexes.push(index);
+        self.push(index);
     }
 }
 
@@ -177,17 +261,15 @@ impl<T: Recycle> Slab<T> {
     ) -> Self {
         let inner = Inner {
             segments: std::array::from_fn(|_| OnceLock::new()),
-            free: Mutex::new(Free {
-                indexes: Vec::new(),
-                created: 0,
-            }),
+            free: AtomicU64::new(0),
+            created: AtomicU32::new(0),
             make: Box::new(make),
             capacity,
             census: Census::default(),
         };
         if cfg!(any(loom, shuttle)) {
             // A model checker does not see that a `OnceLock` orders what is made inside it.
-            inner.refill(&mut inner.free.lock());
+            inner.make_segment(0);
         }
         Self {
             inner: Arc::new(inner),
@@ -198,47 +280,27 @@ impl<T: Recycle> Slab<T> {
     /// Takes a free slot and gives its first reference to `N`; `None` if all are taken. `init` sees the value
     /// before any look-up can.
     pub fn insert<N: Holder>(&self, init: impl FnOnce(Handle, &T)) -> Option<Ref<N, T>> {
-        let index = self.pop(1, |_| ())?;
-        Some(self.take(index, init))
+        let mut index = [0];
+        (self.inner.pop(&mut index) == 1).then(|| self.take(index[0], init))
     }
 
-    /// Takes up to `n` free slots under one lock and hands their first references to `each`. Returns how many.
+    /// Takes up to `n` free slots, many with one exchange, and hands their first references to `each`. Returns how
+    /// many.
     pub fn insert_many<N: Holder>(&self, n: usize, mut each: impl FnMut(Ref<N, T>)) -> usize {
         let mut taken = 0;
-        // Bounded pieces: the free list's lock is never held while `each` runs.
+        let mut indexes = [0; 64];
         while taken < n {
-            let mut indexes = [0; 64];
-            let mut got = 0;
-            let _ = self.pop((n - taken).min(indexes.len()), |index| {
-                indexes[got] = index;
-                got += 1;
-            });
+            let wanted = (n - taken).min(indexes.len());
+            let got = self.inner.pop(&mut indexes[..wanted]);
+            if got == 0 {
+                break;
+            }
             for &index in &indexes[..got] {
                 each(self.take(index, |_, _| ()));
             }
             taken += got;
-            if got == 0 {
-                break;
-            }
         }
         taken
-    }
-
-    /// Pops up to `n` free indexes, hands each to `each` and returns the last.
-    fn pop(&self, n: usize, mut each: impl FnMut(u32)) -> Option<u32> {
-        let mut free = self.inner.free.lock();
-        let mut last = None;
-        for _ in 0..n {
-            if free.indexes.is_empty() && free.created < self.inner.capacity {
-                self.inner.refill(&mut free);
-            }
-            let Some(index) = free.indexes.pop() else {
-                break;
-            };
-            each(index);
-            last = Some(index);
-        }
-        last
     }
 
     fn take<N: Holder>(&self, index: u32, init: impl FnOnce(Handle, &T)) -> Ref<N, T> {
@@ -251,7 +313,7 @@ impl<T: Recycle> Slab<T> {
         init(handle, &slot.value);
         slot.state.store(generation << 32 | 1, Ordering::Release);
         self.inner.census.enter(N::NAME);
-        Ref::adopt(self.inner.clone(), index)
+        Ref::adopt(&self.inner, index)
     }
 
     /// The transient reference X to what `handle` names, unless that is gone. Costs one atomic
@@ -272,7 +334,7 @@ impl<T: Recycle> Slab<T> {
             return None;
         }
         self.inner.census.enter(N::NAME);
-        Some(Ref::adopt(self.inner.clone(), handle.index))
+        Some(Ref::adopt(&self.inner, handle.index))
     }
 
     /// True if `reference` refers to a slot of this slab.
@@ -280,10 +342,20 @@ impl<T: Recycle> Slab<T> {
         reference.is_in(&self.inner)
     }
 
-    /// Slots that are taken.
+    /// Slots that are taken; looks at each one.
     pub fn live(&self) -> usize {
-        let free = self.inner.free.lock();
-        free.created as usize - free.indexes.len()
+        let created = self.inner.created.load(Ordering::Relaxed);
+        let taken = |&index: &u32| {
+            let slot = self.inner.get(index);
+            slot.is_some_and(|slot| slot.state.load(Ordering::Acquire) & COUNT != 0)
+        };
+        (0..created).filter(taken).count()
+    }
+
+    /// Whether no slot is free, now.
+    pub fn is_full(&self) -> bool {
+        self.inner.free.load(Ordering::Relaxed) & LINK == 0
+            && self.inner.created.load(Ordering::Relaxed) >= self.inner.capacity
     }
 
     /// Most slots.

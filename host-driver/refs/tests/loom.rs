@@ -126,3 +126,31 @@ fn two_look_ups_against_the_last_drop_free_once() {
         assert_eq!(again.recycled.load(Ordering::Relaxed), 1);
     });
 }
+
+/// The free list: two threads take and give back; no slot is two's, none is lost (ABA).
+#[test]
+fn free_slots_are_neither_lost_nor_taken_twice() {
+    loom::model(|| {
+        let slab = Arc::new(Slab::new("pcb", 2, |_| Pcb::default()));
+        // Both slots have been free before.
+        drop((insert(&slab, 1), insert(&slab, 2)));
+        let other = {
+            let slab = slab.clone();
+            thread::spawn(move || {
+                let p = insert(&slab, 3).unwrap();
+                assert_eq!(*p.owner.lock(), 3);
+                drop(p);
+                insert(&slab, 4).map(|p| *p.owner.lock())
+            })
+        };
+        let p = insert(&slab, 5).unwrap();
+        assert_eq!(*p.owner.lock(), 5);
+        assert_eq!(other.join().unwrap(), Some(4));
+        assert_eq!(*p.owner.lock(), 5);
+        drop(p);
+        assert_eq!(slab.live(), 0);
+        let mut all = Vec::new();
+        assert_eq!(slab.insert_many::<holder::P>(3, |p| all.push(p)), 2);
+        assert!(slab.is_full());
+    });
+}

@@ -1,10 +1,10 @@
 //! `TcpListener`, with `std::net`'s names and semantics.
 
+use longshore_refs::sync::atomic::{AtomicBool, Ordering};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use longshore_refs::{Ref, holder};
 
@@ -32,9 +32,6 @@ struct ListenerFile {
     address: SocketAddr,
     nonblocking: AtomicBool,
 }
-
-/// Where the search for a free port to listen on goes on.
-static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 impl TcpListener {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
@@ -74,7 +71,7 @@ impl TcpListener {
         let address = SocketAddr::from((ip, address.port()));
         let bound = if address.port() == 0 {
             (0..16_384).find_map(|_| {
-                let port = 49_152 + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % 16_384;
+                let port = 49_152 + shared.listen_port.fetch_add(1, Ordering::Relaxed) % 16_384;
                 let address = SocketAddr::from((ip, port));
                 shared
                     .addresses
@@ -218,15 +215,16 @@ impl Shared {
         address: SocketAddr,
     ) {
         self.addresses.remove(held, address, handle);
-        let (children, notify) = listener.with(held, |state| {
+        let (children, shards, notify) = listener.with(held, |state| {
             state.open = false;
-            (std::mem::take(&mut state.queue), state.notify.take())
+            let children = std::mem::take(&mut state.queue);
+            (children, state.shards, state.notify.take())
         });
         listener.wake();
         held.outside(|| drop(notify));
         let half_open =
             |entry: &Entry| matches!(entry, Entry::HalfOpen(syn) if syn.listener == handle);
-        for (tuple, entry) in self.table.take_if(held, half_open) {
+        for (tuple, entry) in self.table.take_if(held, shards, half_open) {
             self.forget(held, &tuple, Some(entry));
         }
         for child in children {

@@ -1,9 +1,9 @@
 //! Active opens.
 
+use longshore_refs::sync::atomic::Ordering;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longshore_refs::holder;

@@ -1,6 +1,6 @@
 //! The stack's time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use longshore_refs::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Time since the stack began.

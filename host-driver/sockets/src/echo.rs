@@ -1,10 +1,10 @@
 //! `Echo`: ICMP echo through the stack, the `ping` of a program.
 
+use longshore_refs::sync::atomic::Ordering;
 use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ip_core::{EchoError, EchoReply};

@@ -1,9 +1,9 @@
 //! What a program holds: the file behind `TcpStream` and its clones.
 
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use longshore_refs::holder;

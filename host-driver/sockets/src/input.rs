@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use ip_core::{Content, Discard, IpNumber, IpPacket, Packet, Verdicts};
-use longshore_refs::{Handle, Transient};
+use longshore_refs::Transient;
 use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
 
 use crate::counters::count;
+use crate::listener::State;
 use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb};
 use crate::shared::Shared;
@@ -18,7 +19,7 @@ const CE: u8 = 0b11;
 
 /// Connections that a batch of frames has changed, each with its transient reference X. They are driven once,
 /// at the end of the batch.
-pub(crate) type Touched<'s> = Vec<(Transient<'s, Pcb>, Events)>;
+pub(crate) type Touched<'s> = Vec<(Tuple, Transient<'s, Pcb>, Events)>;
 
 /// A segment that has arrived.
 pub(crate) struct Arrived<'f> {
@@ -126,9 +127,17 @@ impl Shared {
     ) {
         let Arrived { tuple, segment, .. } = arrived;
         // The exact tuple comes first: a reset for a connection is no listener's business.
-        if let Some(handle) = self.table.pcb(held, tuple)
-            && self.deliver(held, now, handle, arrived, touched)
+        // One look-up and one X per connection and batch.
+        let known = touched.iter().rposition(|(known, ..)| known == tuple);
+        let at = known.or_else(|| {
+            let handle = self.table.pcb(held, tuple)?;
+            touched.push((*tuple, self.pcbs.get(handle)?, Events::empty()));
+            Some(touched.len() - 1)
+        });
+        if let Some((_, pcb, events)) = at.and_then(|at| touched.get_mut(at))
+            && let Some(changed) = deliver(held, now, pcb, arrived)
         {
+            *events |= changed;
             return;
         }
         match self.on_record(held, now, tuple, segment) {
@@ -146,36 +155,6 @@ impl Shared {
                 }
             }
         }
-    }
-
-    /// Gives a segment to a connection; false if that is over or another's by now.
-    fn deliver<'s>(
-        &'s self,
-        held: &mut Token<'_, impl Outermost>,
-        now: Duration,
-        handle: Handle,
-        arrived: &Arrived<'_>,
-        touched: &mut Touched<'s>,
-    ) -> bool {
-        // One X per connection and batch.
-        let known = touched.iter().position(|(x, _)| x.handle() == handle);
-        let at = match known {
-            Some(at) => at,
-            None => match self.pcbs.get(handle) {
-                Some(x) => {
-                    touched.push((x, Events::empty()));
-                    touched.len() - 1
-                }
-                None => return false,
-            },
-        };
-        let (x, events) = &mut touched[at];
-        let (mut live, _) = x.lock(held);
-        if live.dropped || live.tuple != arrived.tuple {
-            return false;
-        }
-        *events |= take(&mut live, now, &arrived.segment, arrived.payload);
-        true
     }
 
     /// What a half-open entry or a TIME-WAIT record says to a segment.
@@ -244,9 +223,7 @@ impl Shared {
             Some(Entry::HalfOpen(entry)) => {
                 timers.stop(held, entry.timer);
                 if let Some(listener) = self.listeners.get(entry.listener) {
-                    listener.with(held, |state| {
-                        state.half_open = state.half_open.saturating_sub(1);
-                    });
+                    listener.with(held, State::end_half_open);
                 }
             }
             Some(Entry::TimeWait(entry)) => {
@@ -279,13 +256,27 @@ impl Shared {
         now: Duration,
         touched: Touched<'_>,
     ) {
-        for (x, events) in touched {
+        for (_, x, events) in touched {
             let (mut live, mut under) = x.lock(held);
             let after = self.drive(&mut under, now, &x, &mut live, events);
             drop((live, under));
             after.run(held);
         }
     }
+}
+
+/// Gives a segment to the connection that a look-up found; `None` if that is over or another's by now.
+fn deliver(
+    held: &mut Token<'_, impl Outermost>,
+    now: Duration,
+    pcb: &Pcb,
+    arrived: &Arrived<'_>,
+) -> Option<Events> {
+    let (mut live, _) = pcb.lock(held);
+    if live.dropped || live.tuple != arrived.tuple {
+        return None;
+    }
+    Some(take(&mut live, now, &arrived.segment, arrived.payload))
 }
 
 /// Gives a segment and its bytes to a connection.

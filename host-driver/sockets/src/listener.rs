@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) reserved: usize,
     /// Half-open connections.
     pub(crate) half_open: usize,
+    /// In which shards of the table they may be, one bit each.
+    pub(crate) shards: u64,
     /// Until when an ACK may be of a SYN cookie.
     pub(crate) cookies_until: Duration,
     pub(crate) queue: VecDeque<Child>,
@@ -44,6 +46,22 @@ pub(crate) struct Child {
     /// Keeps the listener as long as the child is in its queue.
     pub(crate) listener: Ref<holder::L, Listener>,
     pub(crate) peer: SocketAddr,
+}
+
+impl State {
+    /// A half-open connection is about to be entered into a shard of the table.
+    pub(crate) fn begin_half_open(&mut self, shard: usize) {
+        self.half_open += 1;
+        self.shards |= 1 << shard;
+    }
+
+    /// A half-open connection is gone, or is a child now.
+    pub(crate) fn end_half_open(&mut self) {
+        self.half_open = self.half_open.saturating_sub(1);
+        if self.half_open == 0 {
+            self.shards = 0;
+        }
+    }
 }
 
 impl Listener {

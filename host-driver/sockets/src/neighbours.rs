@@ -1,11 +1,11 @@
 //! Ways to other hosts: the IP layer's neighbour cache behind a lock, and shards of its answers before it, so
 //! that connections do not meet at that lock.
 
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ip_core::{Config, ConfigError, Interface, MacAddr, Notice, Path, Resolution};
@@ -29,6 +29,10 @@ pub(crate) struct Neighbours {
     config: Arc<Config>,
     interface: Ordered<Leaf, Interface>,
     epoch: AtomicU64,
+    /// When the IP layer has something to do next, in nanoseconds, and whether it has something to send or to tell:
+    /// for a look without the lock. Changed under the lock only.
+    next: AtomicU64,
+    output: AtomicBool,
     answers: [Ordered<Leaf, HashMap<IpAddr, Answer>>; SHARDS],
     hasher: RandomState,
 }
@@ -52,6 +56,9 @@ impl Neighbours {
             interface: Ordered::new(Interface::new(Arc::clone(&config))?),
             config,
             epoch: AtomicU64::new(0),
+            // Not known yet: the first look is with the lock.
+            next: AtomicU64::new(0),
+            output: AtomicBool::new(true),
             answers: std::array::from_fn(|_| Ordered::default()),
             hasher: RandomState::new(),
         })
@@ -122,24 +129,33 @@ impl Neighbours {
         let (mut interface, _) = held.lock(&self.interface);
         let result = work(&mut interface);
         self.epoch.store(interface.epoch(), Ordering::Release);
+        let next = interface.next_timeout().map_or(u64::MAX, |at| {
+            u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
+        });
+        // The owner that speaks for the IP layer looks at these before it sleeps, so in one order for all.
+        self.next.store(next, Ordering::SeqCst);
+        self.output.store(interface.has_output(), Ordering::SeqCst);
         result
     }
 
-    /// Acts on the IP layer's deadlines; returns when the next one is.
-    pub(crate) fn tend(
-        &self,
-        held: &mut Token<'_, impl Precedes<Leaf>>,
-        now: Duration,
-    ) -> Option<Duration> {
-        self.with(held, |interface| {
-            interface.on_timeout(now);
-            interface.next_timeout()
-        })
+    /// Acts on the IP layer's deadlines.
+    pub(crate) fn tend(&self, held: &mut Token<'_, impl Precedes<Leaf>>, now: Duration) {
+        if self.next_timeout().is_some_and(|at| at <= now) {
+            self.with(held, |interface| interface.on_timeout(now));
+        }
+    }
+
+    /// When the IP layer has something to do next.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        match self.next.load(Ordering::SeqCst) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Whether there is anything for [`Neighbours::take_output`].
-    pub(crate) fn has_output(&self, held: &mut Token<'_, impl Precedes<Leaf>>) -> bool {
-        self.with(held, |interface| interface.has_output())
+    pub(crate) fn has_output(&self) -> bool {
+        self.output.load(Ordering::SeqCst)
     }
 
     /// Frames to send and notices to act upon.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ip_core::IpNumber;
+use longshore_refs::sync::atomic::Ordering;
 use longshore_refs::{Handle, holder};
 use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
 
@@ -155,6 +156,9 @@ impl Shared {
             live.parked = true;
             under.with(&self.queues[live.queue].parked, |list| {
                 list.push(live.handle);
+                self.queues[live.queue]
+                    .has_parked
+                    .store(true, Ordering::Release);
             });
         }
     }
@@ -213,8 +217,7 @@ impl Shared {
         live.dropped = true;
         live.send.clear();
         // Somebody may wait for the memory.
-        let parked = &self.queues[live.queue].parked;
-        if under.with(parked, |list| !list.is_empty()) {
+        if self.queues[live.queue].has_parked.load(Ordering::Acquire) {
             self.nic.wake(live.queue);
         }
         tracing::debug!(tuple = ?live.tuple, failure = ?live.failure, "connection over");

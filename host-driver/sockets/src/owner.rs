@@ -1,6 +1,6 @@
 //! What the owner of a queue pair does: drain its completions, run its timers.
 
-use std::sync::atomic::Ordering;
+use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ip_core::{IcmpErrorKind, Notice, Verdicts};
@@ -88,17 +88,10 @@ impl Shared {
     }
 
     /// When a queue pair's owner has to act next, completions aside.
-    pub(crate) fn next_deadline(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        queue: usize,
-    ) -> Option<Duration> {
-        let timers = self.queues[queue].timers.next(held);
+    pub(crate) fn next_deadline(&self, queue: usize) -> Option<Duration> {
+        let timers = self.queues[queue].timers.next();
         let neighbours = (queue == 0)
-            .then(|| {
-                self.neighbours
-                    .with(held, |interface| interface.next_timeout())
-            })
+            .then(|| self.neighbours.next_timeout())
             .flatten();
         timers.into_iter().chain(neighbours).min()
     }
@@ -109,15 +102,15 @@ impl Shared {
         let cell = &self.queues[queue].sleeps_until;
         // Whoever arms an earlier timer from now on wakes us; what was armed before, we see here.
         cell.store(u64::MAX, Ordering::SeqCst);
-        let deadline = self.next_deadline(root, queue);
+        let deadline = self.next_deadline(queue);
         if let Err(error) = self.nic.arm(root, queue) {
             tracing::warn!(%error, queue, "interrupt not armed");
         }
         if !self.is_down() {
             cell.store(deadline.map_or(u64::MAX, nanos), Ordering::SeqCst);
-            let earlier = self.next_deadline(root, queue).map_or(u64::MAX, nanos)
-                < cell.load(Ordering::SeqCst);
-            let missed = earlier || (queue == 0 && self.neighbours.has_output(root));
+            let earlier =
+                self.next_deadline(queue).map_or(u64::MAX, nanos) < cell.load(Ordering::SeqCst);
+            let missed = earlier || (queue == 0 && self.neighbours.has_output());
             let timeout = deadline.map(|at| at.saturating_sub(self.now()));
             if !missed {
                 self.nic.interrupt(queue).wait(timeout);
@@ -225,21 +218,27 @@ impl Shared {
     /// Drives those who waited for room in the ring or for send memory, if there is some.
     fn serve_parked(&self, held: &mut Token<'_, impl Outermost>, queue: usize) {
         let parked = &self.queues[queue].parked;
-        if held.with(parked, |list| list.is_empty()) {
+        if !self.queues[queue].has_parked.load(Ordering::Acquire) {
             return;
         }
         let memory = self.nic.send_pool();
-        if !self.nic.tx(held, queue).has_room() || memory.taken() >= memory.capacity() {
+        if !self.nic.tx(held, queue).has_room() || memory.is_dry() {
             return;
         }
-        for handle in held.with(parked, std::mem::take) {
+        let waiting = held.with(parked, |list| {
+            self.queues[queue]
+                .has_parked
+                .store(false, Ordering::Release);
+            std::mem::take(list)
+        });
+        for handle in waiting {
             self.unpark(held, handle);
         }
     }
 
     fn tend_neighbours(&self, held: &mut Token<'_, impl Outermost>, now: Duration) {
         self.neighbours.tend(held, now);
-        loop {
+        while self.neighbours.has_output() {
             let (frames, notices) = self.neighbours.take_output(held);
             if frames.is_empty() && notices.is_empty() {
                 return;

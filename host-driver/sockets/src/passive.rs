@@ -8,7 +8,7 @@ use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCoo
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::input::Arrived;
-use crate::listener::{Child, Listener};
+use crate::listener::{Child, Listener, State};
 use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb, Route};
 use crate::receive_buffer::ReceiveBuffer;
@@ -66,7 +66,7 @@ impl Shared {
                 }
                 return;
             }
-            state.half_open += 1;
+            state.begin_half_open(self.table.shard_number(tuple));
         }
         let queue = self.queue_of(tuple);
         let timer = self.arm(held, queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
@@ -83,7 +83,7 @@ impl Shared {
         } else {
             // Another queue pair's owner was faster with a copy of the SYN.
             self.queues[queue].timers.stop(held, timer);
-            listener.with(held, |state| state.half_open -= 1);
+            listener.with(held, State::end_half_open);
         }
     }
 
@@ -110,7 +110,7 @@ impl Shared {
             if !state.open || state.queue.len() + state.reserved >= state.backlog {
                 return false;
             }
-            state.half_open += 1;
+            state.begin_half_open(self.table.shard_number(tuple));
         }
         count(&self.counters.syn_cookies_in);
         let queue = self.queue_of(tuple);
@@ -122,7 +122,7 @@ impl Shared {
         };
         if !self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
             self.queues[queue].timers.stop(held, timer);
-            listener.with(held, |state| state.half_open -= 1);
+            listener.with(held, State::end_half_open);
             return false;
         }
         !self.withdraw_if_closed(held, tuple, &listener, timer)
@@ -233,7 +233,7 @@ impl Shared {
         let listener = child.listener.duplicate::<holder::X>();
         let (mut state, under) = listener.lock(held);
         state.reserved -= 1;
-        state.half_open = state.half_open.saturating_sub(1);
+        state.end_half_open();
         if state.open {
             state.queue.push_back(child);
             let notify = state.notify.clone();

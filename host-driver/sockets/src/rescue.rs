@@ -1,6 +1,6 @@
 //! When the NIC fails: start over, or tell everybody.
 
-use std::sync::atomic::Ordering;
+use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
 use longshore_driver::Completed;
@@ -94,7 +94,7 @@ impl Shared {
             }
         }
         let rest = |entry: &Entry| !matches!(entry, Entry::Pcb(_));
-        for (tuple, entry) in self.table.take_if(held, rest) {
+        for (tuple, entry) in self.table.take_if(held, u64::MAX, rest) {
             self.forget(held, &tuple, Some(entry));
         }
         self.end_echoes(held);

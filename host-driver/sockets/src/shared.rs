@@ -1,7 +1,7 @@
 //! What all parts of a stack share.
 
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ip_core::DiscardCounters;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) discards: DiscardCounters,
     /// Next offset into the ephemeral ports.
     pub(crate) port: AtomicU64,
+    /// Where the search for a free port to listen on goes on.
+    pub(crate) listen_port: AtomicU16,
     /// Shut down: nothing new begins.
     pub(crate) down: AtomicBool,
 }
@@ -57,6 +59,8 @@ pub(crate) struct Queue {
     pub(crate) timers: Timers,
     /// Connections that wait for room in the submission ring or for send memory.
     pub(crate) parked: Ordered<Leaf, Vec<Handle>>,
+    /// Whether there are such: for a look without the lock.
+    pub(crate) has_parked: AtomicBool,
     /// Something is wrong with the queue pair.
     pub(crate) trouble: AtomicBool,
     /// Since when requests are outstanding and none completes, in nanoseconds; 0 while some do.

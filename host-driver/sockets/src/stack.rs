@@ -1,9 +1,9 @@
 //! The stack: NIC, addresses, connections, and who runs them.
 
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -154,6 +154,7 @@ impl Stack {
             counters: Counters::default(),
             discards: DiscardCounters::default(),
             port: AtomicU64::new(port),
+            listen_port: AtomicU16::new(0),
             down: AtomicBool::new(false),
             config,
         };
@@ -201,16 +202,15 @@ impl Stack {
             while self.shared.tend(root, queue) {}
         }
         queues
-            .filter_map(|queue| self.shared.next_deadline(root, queue))
+            .filter_map(|queue| self.shared.next_deadline(queue))
             .min()
     }
 
     /// When something is due next.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let root = &mut Token::root();
         (0..self.shared.queues.len())
-            .filter_map(|queue| self.shared.next_deadline(root, queue))
+            .filter_map(|queue| self.shared.next_deadline(queue))
             .min()
     }
 

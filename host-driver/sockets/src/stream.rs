@@ -1,10 +1,10 @@
 //! `TcpStream`, with `std::net`'s names and semantics.
 
+use longshore_refs::sync::atomic::Ordering;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tcp_core::{Counters, Events, Info, KeepAlive};

@@ -50,7 +50,8 @@ pub(crate) struct TimeWaitEntry {
 
 type Shard = HashMap<Tuple, Entry>;
 
-const SHARDS: usize = 64;
+/// As many as a word has bits.
+const SHARDS: usize = u64::BITS as usize;
 
 /// All connections.
 #[derive(Debug)]
@@ -86,7 +87,12 @@ impl Table {
     }
 
     fn shard_of(&self, tuple: &Tuple) -> &Ordered<ShardLevel, Shard> {
-        &self.shards[self.hash(tuple) as usize % SHARDS]
+        &self.shards[self.shard_number(tuple)]
+    }
+
+    /// Which shard a tuple is in.
+    pub(crate) fn shard_number(&self, tuple: &Tuple) -> usize {
+        self.hash(tuple) as usize % SHARDS
     }
 
     /// The connection of a tuple, if it is one.
@@ -140,14 +146,18 @@ impl Table {
         }
     }
 
-    /// Takes out every entry that `unwanted` says so of.
+    /// Takes out every entry that `unwanted` says so of, from the shards whose bits are set.
     pub(crate) fn take_if(
         &self,
         held: &mut Token<'_, impl Precedes<ShardLevel>>,
+        shards: u64,
         mut unwanted: impl FnMut(&Entry) -> bool,
     ) -> Vec<(Tuple, Entry)> {
         let mut taken = Vec::new();
-        for shard in &self.shards {
+        for (number, shard) in self.shards.iter().enumerate() {
+            if shards & 1 << number == 0 {
+                continue;
+            }
             held.with(shard, |shard| {
                 taken.extend(shard.extract_if(|_, entry| unwanted(entry)));
             });

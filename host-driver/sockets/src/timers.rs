@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use longshore_refs::sync::atomic::{AtomicU64, Ordering};
+use longshore_refs::sync::tally;
 use longshore_refs::{Ref, holder};
 
 use crate::lock::{Ordered, Precedes, TimersLevel, Token};
@@ -34,22 +36,58 @@ struct Inner {
 }
 
 /// Armed timers. Their lock is taken last and held for nothing else.
-#[derive(Debug, Default)]
-pub(crate) struct Timers(Ordered<TimersLevel, Inner>);
+#[derive(Debug)]
+pub(crate) struct Timers {
+    inner: Ordered<TimersLevel, Inner>,
+    /// When the next one is due, in nanoseconds: for a look without the lock. Changed under the lock only.
+    first: AtomicU64,
+}
+
+/// No timer is armed.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            inner: Ordered::default(),
+            first: AtomicU64::new(NEVER),
+        }
+    }
+}
 
 impl Timers {
+    /// Changes the armed timers, and tells those who look without the lock.
+    fn change<R>(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        change: impl FnOnce(&mut Inner) -> R,
+    ) -> R {
+        held.with(&self.inner, |inner| {
+            let result = change(inner);
+            let first = inner.armed.first_key_value().map(|(key, _)| key.at);
+            let first = first.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
+            // A store in the order that sleepers rely on costs as much as a read-modify-write: only if it is news.
+            if self.first.load(Ordering::Relaxed) != first {
+                tally::rmw(1);
+                self.first.store(first, Ordering::SeqCst);
+            }
+            result
+        })
+    }
+
     pub(crate) fn arm(
         &self,
         held: &mut Token<'_, impl Precedes<TimersLevel>>,
         at: Duration,
         due: Due,
     ) -> Key {
-        let (mut inner, _) = held.lock(&self.0);
-        inner.sequence += 1;
-        let sequence = inner.sequence;
-        let key = Key { at, sequence };
-        inner.armed.insert(key, due);
-        key
+        self.change(held, |inner| {
+            inner.sequence += 1;
+            let sequence = inner.sequence;
+            let key = Key { at, sequence };
+            inner.armed.insert(key, due);
+            key
+        })
     }
 
     /// Stops a timer without waiting. `None`: it is firing, and whoever fires it owns what it held.
@@ -58,7 +96,7 @@ impl Timers {
         held: &mut Token<'_, impl Precedes<TimersLevel>>,
         key: Key,
     ) -> Option<Due> {
-        held.with(&self.0, |inner| inner.armed.remove(&key))
+        self.change(held, |inner| inner.armed.remove(&key))
     }
 
     /// Takes the next timer that is due. The lock is free again before it is acted upon.
@@ -67,29 +105,31 @@ impl Timers {
         held: &mut Token<'_, impl Precedes<TimersLevel>>,
         now: Duration,
     ) -> Option<(Key, Due)> {
-        let (mut inner, _) = held.lock(&self.0);
-        let entry = inner.armed.first_entry()?;
-        (entry.key().at <= now).then(|| entry.remove_entry())
+        if self.next().is_none_or(|at| at > now) {
+            return None;
+        }
+        self.change(held, |inner| {
+            let entry = inner.armed.first_entry()?;
+            (entry.key().at <= now).then(|| entry.remove_entry())
+        })
     }
 
     /// When the next timer is due.
-    pub(crate) fn next(
-        &self,
-        held: &mut Token<'_, impl Precedes<TimersLevel>>,
-    ) -> Option<Duration> {
-        held.with(&self.0, |inner| {
-            inner.armed.first_key_value().map(|(key, _)| key.at)
-        })
+    pub(crate) fn next(&self) -> Option<Duration> {
+        match self.first.load(Ordering::SeqCst) {
+            NEVER => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Armed timers.
     pub(crate) fn len(&self, held: &mut Token<'_, impl Precedes<TimersLevel>>) -> usize {
-        held.with(&self.0, |inner| inner.armed.len())
+        held.with(&self.inner, |inner| inner.armed.len())
     }
 
     /// Disarms all.
     pub(crate) fn clear(&self, held: &mut Token<'_, impl Precedes<TimersLevel>>) -> Vec<Due> {
-        let armed = held.with(&self.0, |inner| std::mem::take(&mut inner.armed));
+        let armed = self.change(held, |inner| std::mem::take(&mut inner.armed));
         armed.into_values().collect()
     }
 }
@@ -115,7 +155,7 @@ mod tests {
         assert!(timers.stop(held, stopped).is_some());
         assert!(timers.stop(held, stopped).is_none());
         assert!(timers.expired(held, Duration::ZERO).is_none());
-        assert_eq!(timers.next(held), Some(at(1)));
+        assert_eq!(timers.next(), Some(at(1)));
         assert!(
             matches!(timers.expired(held, at(1)), Some((_, Due::TimeWait(t))) if t == tuple(1))
         );

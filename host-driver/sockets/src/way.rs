@@ -1,7 +1,7 @@
 //! The way to a peer: for a connection, and for segments that belong to none.
 
+use longshore_refs::sync::atomic::Ordering;
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ip_core::IpNumber;

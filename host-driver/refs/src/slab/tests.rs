@@ -1,7 +1,7 @@
 use std::sync::atomic::AtomicU32;
 
 use super::*;
-use crate::holder;
+use crate::{holder, sync::Mutex};
 use proptest::prelude::*;
 
 #[derive(Default)]

@@ -4,6 +4,7 @@
 
 #[cfg(any(loom, shuttle))]
 mod checked;
+pub mod tally;
 
 #[cfg(not(any(loom, shuttle)))]
 pub use parking_lot::{Condvar, Mutex, MutexGuard};

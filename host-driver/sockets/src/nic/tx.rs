@@ -20,7 +20,7 @@ impl<Before> TxGuard<'_, Before> {
     /// Whether the largest request fits.
     pub(crate) fn has_room(&self) -> bool {
         let rings = &*self.rings;
-        rings.headers.taken() < rings.headers.capacity()
+        !rings.headers.is_dry()
             && rings
                 .pair
                 .as_ref()
