@@ -6,10 +6,13 @@ use std::time::Duration;
 use longshore_device::{Device, DeviceError, MSI_WINDOW, Patience, QuiesceProof, Stamp, quiesce};
 use longshore_device_vfio_user::VfioUser;
 use longshore_dma::{Backing, DmaRegion, MapError, PAGE_SIZE, Pages};
-use longshore_vfio_user::{Command, body::RegionAccess};
+use longshore_vfio_user::{
+    Command, Errno, Header, Kind,
+    body::{DmaAccess, RegionAccess},
+};
 use nic_abi::block::{DEVICE, device};
 
-use crate::support::{IMPATIENT, Script, World};
+use crate::support::{IMPATIENT, Script, World, later};
 
 const SCRATCH: u32 = DEVICE.at(0, device::SCRATCH);
 
@@ -199,6 +202,67 @@ fn severing_from_a_server_that_never_lets_go_ends_and_leaks() {
     drop(nic);
     assert!(Arc::strong_count(&memory) > 1, "never freed");
     go_on.send(()).unwrap();
+    script.join();
+}
+
+#[test]
+fn a_server_that_asks_for_memory_over_the_socket_gets_what_is_mapped_and_nothing_else() {
+    let world = World::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    let script = Script::between(
+        &world.path,
+        move |message| {
+            let stop = message.header.command == Command::Reset as u16;
+            if stop {
+                tell.send(message.header).unwrap();
+            }
+            stop
+        },
+        move |mut client| {
+            let mut ask = |command, address, count, data: &[u8]| {
+                let access = DmaAccess { address, count };
+                let header = Header::command(77, command);
+                client
+                    .send(header, &[&access.encode(), data], &[], later())
+                    .unwrap();
+                let reply = client.receive(later()).unwrap();
+                assert_eq!((reply.kind, reply.header.id), (Kind::Reply, 77));
+                match reply.header.failure() {
+                    None => Ok(reply.body[DmaAccess::LEN..].to_vec()),
+                    Some(errno) => Err(errno),
+                }
+            };
+            assert_eq!(ask(Command::DmaWrite, 0x1ffc, 4, &[1, 2, 3, 4]), Ok(vec![]));
+            assert_eq!(
+                ask(Command::DmaRead, 0x1ffa, 6, &[]),
+                Ok(vec![0, 0, 1, 2, 3, 4])
+            );
+            let errno = |e: Errno| Err(e.raw_os_error() as u32);
+            assert_eq!(ask(Command::DmaRead, 0x1ffa, 7, &[]), errno(Errno::FAULT));
+            assert_eq!(
+                ask(Command::DmaWrite, 0x5000, 2, &[1, 2]),
+                errno(Errno::FAULT)
+            );
+            assert_eq!(ask(Command::DmaWrite, 0x1000, 9, &[1]), errno(Errno::INVAL));
+            assert_eq!(
+                ask(Command::DmaRead, 0x1000, u64::MAX, &[]),
+                errno(Errno::MSGSIZE)
+            );
+            assert_eq!(ask(Command::Version, 0, 0, &[]), errno(Errno::OPNOTSUPP));
+            let reset: Header = told.recv().unwrap();
+            client.send(reset.reply(), &[], &[], later()).unwrap();
+            // The write of the command register that follows a reset.
+            let write = client.receive(later()).unwrap();
+            client
+                .send(write.header.reply(), &[&write.body[..16]], &[], later())
+                .unwrap();
+        },
+    );
+    let nic = VfioUser::connect(&script.path).unwrap();
+    let memory = page();
+    nic.dma_map(&memory, 0x1000).unwrap();
+    nic.reset().unwrap();
+    assert_eq!(memory.load_u32(PAGE_SIZE - 4), Ok(0x0403_0201));
     script.join();
 }
 
