@@ -43,7 +43,7 @@ pub mod port {
             RX_BROADCAST[2;1] "Take broadcasts.",
             RX_ALL_MULTICAST[3;1] "Take all multicasts.",
         };
-        MAX_FRAME @ 0x0c ReadWrite = 1518, "Longest frame received, in bytes without FCS (a VLAN tag counts)." { MAX_FRAME_BYTES[0;14] "Bytes." };
+        MAX_FRAME @ 0x0c ReadWrite = 1518, "Longest frame received, in bytes without FCS (a VLAN tag counts). Above FRAME_LIMIT the register keeps the value and FRAME_LIMIT rules." { MAX_FRAME_BYTES[0;14] "Bytes." };
         RX_QUEUE @ 0x10 ReadWrite = 0, "Queue pair for frames that no flow table and no RSS place." { RX_QUEUE_INDEX[0;4] "Queue pair." };
         LINK @ 0x14 ReadOnly = 0, "State of the link." { LINK_UP[0;1] "Link is up." };
         RATE @ 0x18 ReadOnly = 0, "Rate of the link in Mb/s." {};

@@ -25,14 +25,20 @@ codes! {
     ///
     /// A quarantined queue pair fetches, sends and delivers nothing more until it is disabled and
     /// enabled again; all other queue pairs are unaffected.
+    ///
+    /// What a fault leaves of the queue pair's transmit requests: those before a bad descriptor of the submission
+    /// queue (BadDescriptorType, BadLength), or before the one that PayloadReadFailed tells of, end as if there had been no
+    /// fault; the request of a bad buffer has no completion but the event. Every other fault strikes at any time: of a request
+    /// that was taken up before, the segments already under way still go out, and if they are not all it completes as Cancelled with
+    /// their number. Requests that were not taken up have no completion.
     QueueFault {
         None = 0, "The queue pair is not in quarantine.";
         BadDescriptorType = 1, "A descriptor's type is not the one that belongs at its place.";
         BadLength = 2, "A buffer of length 0 or above the limit.";
-        BadAlignment = 3, "A receive buffer or a ring base is not 64 B aligned.";
+        BadAlignment = 3, "A receive buffer is not 64 B aligned.";
         BadIndex = 4, "A doorbell moved a tail further than the ring is long, or a consumer index beyond the producer.";
         ReadFailed = 5, "A descriptor read failed: unsupported request, completer abort, poisoned, or time-out.";
-        BadConfiguration = 6, "Enable with a ring size out of range, or with a completion ring smaller than SQ + RQ.";
+        BadConfiguration = 6, "Enable with a ring base that is not 64 B aligned, a ring size out of range, or a completion ring smaller than SQ + RQ. No event: there is no completion ring to be trusted.";
         PayloadReadFailed = 7, "A payload read failed; the request completed with ReadFailed.";
     }
 }
@@ -41,7 +47,7 @@ codes! {
     /// Outcome of a transmit request or of a command.
     Status {
         Ok = 0, "Done.";
-        Cancelled = 1, "The flow was deleted with CANCEL; the count says what still went out.";
+        Cancelled = 1, "Cut short: the flow was deleted with CANCEL, or the queue pair was disabled or quarantined. The count says what still went out.";
         BadHeader = 2, "A header too short for what is asked, or an offset odd or outside of it (`tx::check`). Nothing was sent.";
         BadMss = 3, "Segmentation asked for with MSS 0. Nothing was sent.";
         BadLength = 4, "A frame too long or too short, no payload to segment, or lengths that disagree with the buffers. Nothing was sent.";

@@ -19,6 +19,10 @@ pub const LOG2_MIN: u32 = 4;
 pub const LOG2_MAX: u32 = 15;
 /// Completions that fill one 64 B line: a write never crosses a line.
 pub const COMPLETIONS_PER_LINE: u32 = 4;
+/// Entries of a completion ring that no work is begun for: a request is taken up, and a receive descriptor used, only while more than
+/// these are neither written nor promised to work under way, as far as the consumer index tells. One is the event's, which so
+/// always finds room; the other is there because transmit and receive may decide at the same moment.
+pub const COMPLETIONS_KEPT: u32 = 2;
 /// Bytes of a header slot: metadata, then header (split receive).
 pub const HEADER_SLOT_BYTES: u32 = 256;
 

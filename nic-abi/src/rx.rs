@@ -1,7 +1,9 @@
 //! Receive: the driver posts buffers in the receive queue (RQ); completions tell what lies in them.
 //!
 //! A frame is written as it came, Ethernet header first, without FCS. A frame longer than the buffer
-//! goes on in the next one, with MORE set in every completion but the last.
+//! goes on in the next one, with MORE set in every completion but the last. A frame that runs out of buffers, or whose queue pair's completion ring
+//! has no room ([`crate::ring::COMPLETIONS_KEPT`]), is dropped and counted; it never waits for the driver. So a driver gives back what it has read of
+//! the completion ring before it posts the buffers anew.
 
 use crate::fault::QueueFault;
 use crate::field::{Field, Layout};
@@ -10,8 +12,8 @@ use crate::field::{Field, Layout};
 pub const TYPE_RECEIVE: u64 = 3;
 /// Alignment of a receive buffer in bytes; its length is a multiple of it.
 pub const BUFFER_ALIGN: u64 = 64;
-/// Largest receive buffer in bytes.
-pub const BUFFER_MAX: u32 = 65_536;
+/// Largest receive buffer in bytes: the largest multiple of [`BUFFER_ALIGN`] that a completion's 16-bit length can tell.
+pub const BUFFER_MAX: u32 = (1 << 16) - BUFFER_ALIGN as u32;
 
 /// Most descriptors of one frame: a frame that needs more is dropped as `rx_no_buffer`.
 pub const DESCRIPTORS_MAX: usize = 64;
@@ -29,7 +31,7 @@ pub const DESCRIPTOR: Layout = Layout {
     doc: "A buffer that the NIC may fill.",
     fields: &[
         (ADDR, "bus address, 64 B aligned"),
-        (LEN, "bytes, a multiple of 64, 64..=65,536"),
+        (LEN, "bytes, a multiple of 64, 64..=65,472"),
         (TYPE, "3"),
     ],
 };
@@ -68,7 +70,7 @@ impl RxDescriptor {
 ///
 /// # Errors
 /// The fault that quarantines the queue pair: BadDescriptorType, BadAlignment (address), BadLength (not
-/// a multiple of 64, or outside of 64..=65,536).
+/// a multiple of 64, or outside of 64..=[`BUFFER_MAX`]).
 pub const fn check(d: u128) -> Result<RxDescriptor, QueueFault> {
     let Some(descriptor) = RxDescriptor::decode(d) else {
         return Err(QueueFault::BadDescriptorType);
@@ -91,7 +93,7 @@ mod tests {
     fn a_descriptor_survives() {
         let d = RxDescriptor {
             addr: 0x1234_5678_9abc_dec0,
-            len: 65_536,
+            len: BUFFER_MAX,
         };
         assert_eq!(RxDescriptor::decode(d.encode()), Some(d));
         assert_eq!(RxDescriptor::decode(0), None);
@@ -101,7 +103,7 @@ mod tests {
             check(RxDescriptor { addr: 32, ..d }.encode()),
             Err(QueueFault::BadAlignment)
         );
-        for len in [0, 32, 65_600] {
+        for len in [0, 32, 65_536, 65_600] {
             assert_eq!(
                 check(RxDescriptor { len, ..d }.encode()),
                 Err(QueueFault::BadLength)

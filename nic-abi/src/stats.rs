@@ -43,14 +43,14 @@ counters! {
     RxOversize "rx_oversize" "Outcome: dropped, longer than MAX_FRAME.";
     RxFiltered "rx_filtered" "Outcome: dropped, not addressed to this station.";
     RxOverflow "rx_overflow" "Outcome: dropped, the frame FIFO was full.";
-    RxNoBuffer "rx_no_buffer" "Outcome: dropped, no receive descriptor was posted.";
+    RxNoBuffer "rx_no_buffer" "Outcome: dropped, no receive descriptor was posted, or the completion ring had no room.";
     RxL3Bad "rx_l3_bad" "Delivered frames with a bad IPv4 header checksum.";
     RxL4Bad "rx_l4_bad" "Delivered frames with a bad TCP or UDP checksum.";
     RxL4Ok "rx_l4_ok" "Delivered frames with a good TCP or UDP checksum.";
     TxRequests "tx_requests" "Transmit contexts taken up.";
     TxSent "tx_sent" "Outcome: all segments sent.";
     TxRejected "tx_rejected" "Outcome: refused by its checks, nothing sent.";
-    TxCancelled "tx_cancelled" "Outcome: cut short by FLOW_DEL with CANCEL, or by disabling the queue pair.";
+    TxCancelled "tx_cancelled" "Outcome: cut short by FLOW_DEL with CANCEL, or by disabling or quarantining the queue pair.";
     TxReadFailed "tx_read_failed" "Outcome: a payload read failed.";
     TxTsoRequests "tx_tso_requests" "Requests with segmentation.";
     TxSegments "tx_segments" "Frames that the segmenter finished.";

@@ -9,7 +9,13 @@
 //! identification + 1 (or fixed with IP_ID_FIXED); IP lengths and both checksums per segment. The
 //! template's length and checksum fields are ignored.
 //!
-//! Without TSO the frame goes out as it is but for the checksums that the flags ask for.
+//! Without TSO the frame goes out as it is but for the checksums that the flags ask for. An IPv4 header checksum and a partial
+//! checksum may be asked for together: each sums the bytes as they lie in the buffers, whatever the other changes, and where both go to
+//! the same word the partial one stands.
+//!
+//! A request is taken up when all of its descriptors are posted, not before; one with more descriptors than the ring has entries
+//! never is. Queue pairs take turns; one whose request is not whole, or whose completion ring has no room
+//! ([`crate::ring::COMPLETIONS_KEPT`]), is passed over.
 
 use crate::fault::Status;
 use crate::field::{Field, Layout};

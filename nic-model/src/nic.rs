@@ -166,9 +166,6 @@ impl<W: Wire> Model<W> {
             for q in &mut self.queues {
                 let written = q.cq.flush(&*memory);
                 self.stats.add(Stat::Completions, written);
-                if !q.enabled {
-                    q.cq.drop_backlog();
-                }
             }
             progress |= self.transmit(&*memory);
             progress |= self.deliver(&*memory);
@@ -189,12 +186,9 @@ impl<W: Wire> Model<W> {
         }
     }
 
-    /// Writes the frames of the FIFO to host memory as far as completions find room.
+    /// Writes a frame of the FIFO to host memory.
     fn deliver(&mut self, memory: &dyn HostMemory) -> bool {
         let q = port::RX_QUEUE_INDEX.get(self.registers.get(PORT.at(0, port::RX_QUEUE))) as usize;
-        if self.queues.get(q).is_some_and(|q| q.cq.is_stalled()) {
-            return false;
-        }
         let Some(frame) = self.fifo.pop() else {
             return false;
         };
@@ -236,7 +230,7 @@ impl<W: Wire> Model<W> {
         let count = self.queues.len();
         for step in 0..count {
             let q = (self.next_queue + step) % count;
-            if !self.runs(q) || self.queues[q].cq.is_stalled() {
+            if !self.runs(q) || !self.queues[q].cq.is_open() {
                 continue;
             }
             if let Some(request) = self.queues[q].take_request(memory, &mut self.stats) {
@@ -253,6 +247,7 @@ impl<W: Wire> Model<W> {
 
     fn take_up(&mut self, queue: usize, request: Request, memory: &dyn HostMemory) {
         self.stats.count(Stat::TxRequests);
+        self.queues[queue].cq.promise();
         let buffered: u32 = request.buffers.iter().map(|(_, len)| len).sum();
         let flight = InFlight {
             queue,
@@ -307,6 +302,7 @@ impl<W: Wire> Model<W> {
             Status::ReadFailed => Stat::TxReadFailed,
             _ => Stat::TxRejected,
         });
+        self.queues[flight.queue].cq.release(1);
         if status != Status::Ok || tx::COMPLETE.is_set(flight.request.context) {
             self.queues[flight.queue].cq.push(Completion::Tx {
                 head: flight.request.head,
@@ -361,6 +357,7 @@ impl<W: Wire> Model<W> {
                 pair.enable(&self.registers);
             } else if !enable {
                 pair.enabled = false;
+                pair.drop_held();
             }
         } else if !pair.enabled {
             // Doorbells of a queue pair that is not enabled go nowhere.
@@ -406,7 +403,7 @@ impl<W: Wire> Model<W> {
         let is = |r: nic_abi::register::Register| r.offset == register;
         if is(queue::STATUS) {
             let sending = self.in_flight.as_ref().is_some_and(|f| f.queue == q);
-            let active = sending || pair.cq.is_stalled();
+            let active = sending || pair.cq.is_active();
             Some(pair.status() | queue::STATUS_ACTIVE.of(active.into()))
         } else if is(queue::SQ_STATE) {
             Some(indexes(pair.sq.head, pair.sq.tail))

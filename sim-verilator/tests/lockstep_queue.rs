@@ -1,6 +1,7 @@
 //! The parts of the queue pairs in lock step, under random inputs.
 
 use longshore_hdl::{bits::from_u128, queue, queue::register_map::Target};
+use nic_abi::tx;
 use rand::RngExt as _;
 use sim_lockstep::{Lockstep, Step};
 use std::collections::VecDeque;
@@ -172,7 +173,15 @@ fn fetch_lane() {
             dut.ended_failed.next = seldom(step, 16);
             dut.filling.next = dut.hungry.val();
             dut.fill.next = seldom(step, 2);
-            dut.fill_data.next = from_u128(step.rng.random());
+            // A context every other time, so that a request can lack a part.
+            let descriptor: u128 = step.rng.random();
+            let context = tx::TYPE.set(descriptor, tx::TYPE_CONTEXT);
+            let descriptor = if step.rng.random() {
+                context
+            } else {
+                descriptor
+            };
+            dut.fill_data.next = from_u128(descriptor);
             dut.ready.next = step.rng.random();
             dut.fault_taken.next = step.rng.random();
         })
@@ -181,18 +190,35 @@ fn fetch_lane() {
 
 #[test]
 fn completion_lane() {
-    let mut rested = true;
+    let (mut rested, mut promised) = (true, 0_u32);
     Lockstep::new("queue_completion_lane", queue::queue_completion_lane())
         .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
         .run(CYCLES, |dut, step| {
             dut.reset.next = step.reset();
             dut.restart.next = seldom(step, 500);
-            dut.size.next = 16_u64.into();
+            dut.size.next = 32_u64.into();
             step.settle(dut);
-            let accept = dut.room.val() && rested && seldom(step, 6);
+            // Each engine claims once in four cycles at most, and takes a claim back now and then.
+            let may = dut.open.val() && !step.in_reset();
+            let tx_claim = may && step.cycle % 4 == 0 && step.rng.random();
+            let rx_claim = may && step.cycle % 4 == 2 && step.rng.random();
+            let tx_waive = promised > 2 && seldom(step, 30);
+            let rx_waive = promised > 2 && seldom(step, 30);
+            let accept = dut.room.val() && rested && promised > 2 && seldom(step, 6);
             rested = !accept;
+            dut.tx_claim.next = tx_claim;
+            dut.rx_claim.next = rx_claim;
+            dut.tx_waive.next = tx_waive;
+            dut.rx_waive.next = rx_waive;
             dut.accept.next = accept;
-            dut.accept_urgent.next = seldom(step, 16);
+            let urgent = seldom(step, 16);
+            dut.accept_urgent.next = urgent;
+            promised += u32::from(tx_claim) + u32::from(rx_claim);
+            promised -= u32::from(tx_waive) + u32::from(rx_waive);
+            promised -= u32::from(accept && !urgent);
+            if step.in_reset() {
+                promised = 0;
+            }
             dut.start.next = dut.flush.val() && seldom(step, 3);
             dut.written.next = seldom(step, 8);
             dut.written_count.next = dut.flush_count.val();
@@ -247,7 +273,6 @@ fn faults() {
                 fault.index.next = index.into();
             }
             dut.event_due.next = (word(step) & word(step) & 3).into();
-            dut.room.next = (word(step) & 3).into();
             for (cause, index) in dut.event_cause.iter_mut().zip(&mut dut.event_index) {
                 cause.next = (word(step) & 7).into();
                 index.next = (word(step) & 0xffff).into();

@@ -196,6 +196,40 @@ fn a_frame_of_more_than_64_buffers_is_dropped_and_the_buffers_are_kept() {
 }
 
 #[test]
+fn a_frame_without_room_for_its_completions_is_dropped_and_the_other_queue_pair_receives() {
+    let mut host = Host::new(
+        rng(),
+        Habits {
+            posts: |_, _| false,
+            ..willing()
+        },
+    );
+    host.post(0, 4);
+    host.post(1, 4);
+    host.set("open", 2);
+    for i in 0..3 {
+        host.send(vec![i; 100]);
+    }
+    host.finish();
+    assert_eq!(host.count(Stat::RxNoBuffer), 3);
+    host.rx_queue = 1;
+    host.send(vec![7; 100]);
+    host.finish();
+    assert_eq!(host.count(Stat::RxDelivered), 1);
+    // No descriptor was used up.
+    host.rx_queue = 0;
+    host.set("open", 3);
+    for i in 0..4 {
+        host.send(vec![i; 200]);
+    }
+    host.finish();
+    assert_eq!(
+        (host.count(Stat::RxNoBuffer), host.count(Stat::RxDelivered)),
+        (3, 5)
+    );
+}
+
+#[test]
 fn a_full_fifo_drops_whole_frames_and_counts_them() {
     let mut host = Host::new(rng(), willing());
     for i in 0..200_u8 {
@@ -322,6 +356,7 @@ macro_rules! offer_descriptors {
             }
         }
         $dut.run.next = if $step.rng.random_ratio(1, 40) { 0 } else { 3 }.into();
+        $dut.open.next = if $step.rng.random_ratio(1, 30) { 1 } else { 3 }.into();
         $dut.pending.next = if $step.rng.random_ratio(1, 3) { 0 } else { 3 }.into();
         $dut.rx_queue.next = ($step.cycle / 200 % 3).into();
         $dut.wr.ready.next = $step.rng.random_ratio(3, 4);

@@ -29,6 +29,7 @@ fn plain(rng: &mut ChaCha8Rng) -> (TxContext, Vec<u8>) {
 fn measure(count: usize, payload: usize, mss: Option<u16>, cut: bool, align: u64) -> (f64, f64) {
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut host = Host::new(Pace::steady, LATENCY);
+    host.ring = 512;
     let mut dut = Fast::new("tx");
     for i in 0..count {
         let (mut context, mut data) = plain(&mut rng);

@@ -135,6 +135,72 @@ fn a_queue_disabled_in_mid_request_stops_between_segments_and_the_other_goes_on(
     assert!(cancelled > 40, "{cancelled}");
 }
 
+/// Posts small requests: `count` of queue 0, as many of queue 1.
+fn small(rng: &mut ChaCha8Rng, host: &mut Host, count: usize) {
+    for i in 0..2 * count {
+        let (mut context, mut data) = traffic::header(rng, false, false);
+        data.extend(traffic::bytes(rng, 40));
+        context.payload_len = 40;
+        let len = data.len();
+        host.post(i % 2, context, data, &[(len, 5)], None);
+    }
+}
+
+fn completed(host: &Host, queue: u8) -> usize {
+    host.completions.iter().filter(|c| c.0 == queue).count()
+}
+
+#[test]
+fn a_request_that_is_not_whole_leaves_the_other_queue_alone() {
+    let mut rng = rng(8);
+    let mut host = Host::new(Pace::default, 40);
+    let mut dut = Fast::new("tx");
+    small(&mut rng, &mut host, 60);
+    host.half = 0b01;
+    for _ in 0..12_000 {
+        dut.cycle(&mut host, &mut rng);
+    }
+    assert_eq!((completed(&host, 0), completed(&host, 1)), (0, 60));
+    host.half = 0;
+    dut.finish(&mut host, &mut rng);
+    assert_eq!(judge(&host, LIMIT, READ).sent, 120);
+}
+
+#[test]
+fn a_queue_whose_completions_nobody_reads_leaves_the_other_alone() {
+    let mut rng = rng(9);
+    let mut host = Host::new(Pace::default, 40);
+    let mut dut = Fast::new("tx");
+    small(&mut rng, &mut host, 60);
+    host.reading = 0b10;
+    for _ in 0..12_000 {
+        dut.cycle(&mut host, &mut rng);
+    }
+    assert_eq!((completed(&host, 0), completed(&host, 1)), (30, 60));
+    host.reading = 0b11;
+    dut.finish(&mut host, &mut rng);
+    assert_eq!(judge(&host, LIMIT, READ).sent, 120);
+}
+
+#[test]
+fn requests_before_a_bad_descriptor_end_as_if_it_were_not_there() {
+    let mut rng = rng(10);
+    let mut faulted = 0;
+    for _ in 0..40 {
+        let mut host = Host::new(Pace::default, rng.random_range(1..300));
+        let mut dut = Fast::new("tx");
+        for _ in 0..8 {
+            traffic::good(&mut rng, &mut host, 9_000, LIMIT as usize);
+        }
+        traffic::bent(&mut rng, &mut host, true);
+        dut.finish(&mut host, &mut rng);
+        let verdict = judge(&host, LIMIT, READ);
+        assert_eq!((verdict.cancelled, verdict.sent >= 8), (0, true));
+        faulted += verdict.faulted;
+    }
+    assert!(faulted > 2, "{faulted}");
+}
+
 #[test]
 fn jumbo_frames_and_every_mss_up_to_9000() {
     let mut rng = rng(6);

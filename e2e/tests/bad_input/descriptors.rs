@@ -139,7 +139,7 @@ on_every_nic! {
             Fault::ReceiveIndex(1), Fault::ConsumerIndex(1), Fault::ConsumerIndex(60_000),
             Fault::ReceiveType(0), Fault::ReceiveType(1),
             Fault::ReceiveAlignment(1), Fault::ReceiveAlignment(32),
-            Fault::ReceiveLength(0), Fault::ReceiveLength(32), Fault::ReceiveLength(65_600),
+            Fault::ReceiveLength(0), Fault::ReceiveLength(32), Fault::ReceiveLength(65_536), Fault::ReceiveLength(65_600),
             Fault::SubmissionRing, Fault::ReceiveRing,
             Fault::Sizes(3, 4, 6), Fault::Sizes(4, 3, 6), Fault::Sizes(4, 4, 4), Fault::Sizes(15, 15, 15), Fault::Sizes(0, 0, 0),
             Fault::RingAlignment(0), Fault::RingAlignment(1), Fault::RingAlignment(2),

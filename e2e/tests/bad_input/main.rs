@@ -3,4 +3,5 @@
 
 mod descriptors;
 mod frames;
+mod isolation;
 mod memory;

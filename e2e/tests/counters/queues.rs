@@ -6,7 +6,8 @@ use longshore_e2e::rig::rings::frames as joined;
 use longshore_e2e::rig::{QueueConfig, TxRequest};
 use nic_abi::block::{DEVICE, PORT, device, port, queue};
 use nic_abi::completion::Completion;
-use nic_abi::fault::Status;
+use nic_abi::fault::{QueueFault, Status};
+use nic_abi::ring::COMPLETIONS_KEPT;
 use nic_abi::stats::Stat;
 use nic_abi::tx::{BUFFERS, COMPLETE, TxBuffer};
 use sim_wire::Picos;
@@ -100,27 +101,49 @@ on_every_nic! {
         assert_eq!(rig.stat(Stat::TxSent), 33 * 512);
     }
 
-    fn without_credit_the_queue_pair_waits_and_nothing_is_overwritten(rig) {
+    fn without_room_for_completions_the_queue_pair_waits_and_nothing_is_overwritten(rig) {
         for q in 0..2 {
             rig.enable(q, SMALL);
         }
-        // Nobody reads: after 32 completions the ring is full.
-        for _ in 0..5 {
+        // Nobody reads: what is not sure to find room in the ring is not sent.
+        let room = 32 - u64::from(COMPLETIONS_KEPT);
+        for round in 0..4 {
             for i in 0..8 {
-                rig.post(0, &TxRequest::raw(vec![i; 60]));
+                rig.post(0, &TxRequest::raw(vec![8 * round + i; 60]));
             }
             rig.ring_sq(0);
             rig.settle();
         }
-        assert!(rig.stat(Stat::TxFrames) >= 32);
+        assert_eq!(rig.stat(Stat::TxFrames), room);
+        assert_eq!(rig.queue_read(0, queue::STATUS), 0, "at rest");
+        // Between two queue pairs there is no difference to be seen.
+        assert_eq!(rig.transmit(1, &[TxRequest::raw(vec![7; 60])]).tx.len(), 1);
+        assert_eq!(rig.stat(Stat::TxFrames), room + 1);
         let read = rig.peek(0, usize::MAX).tx;
-        assert_eq!(read.len(), 32);
-        assert_eq!(rig.peek(0, 1).tx, []);
+        assert_eq!(read.len() as u64, room);
         rig.ring_cq(0, false);
         rig.settle();
-        assert_eq!(rig.collect(0).tx.len(), 8);
-        assert_eq!(rig.transmit(1, &[TxRequest::raw(vec![7; 60])]).tx.len(), 1);
-        assert_eq!(rig.stat(Stat::TxFrames), 41);
+        assert_eq!(rig.collect(0).tx.len() as u64, 32 - room);
+        assert_eq!(rig.stat(Stat::TxFrames), 33);
+    }
+
+    fn a_fault_finds_room_in_a_full_completion_ring(rig) {
+        rig.enable(0, SMALL);
+        rig.provide_all(0, 16, 128);
+        for round in 0..4 {
+            for i in 0..8 {
+                rig.post(0, &TxRequest::raw(vec![8 * round + i; 60]));
+            }
+            rig.ring_sq(0);
+            rig.inject(&[round; 80]);
+            rig.settle();
+        }
+        let full = rig.queue_read(0, queue::CQ_STATE) >> 16;
+        assert!(full >= 30, "{full}");
+        rig.queue_write(0, queue::RQ_DOORBELL, 77);
+        rig.settle();
+        let events = rig.peek(0, usize::MAX).events;
+        assert_eq!(events, [Completion::Event { index: 77, fault: QueueFault::BadIndex }]);
     }
 
     fn disabling_cuts_a_request_short_at_a_frame_boundary(rig) {

@@ -7,6 +7,8 @@ use longshore_e2e::rig::frames;
 use longshore_e2e::rig::rings::frames as joined;
 use nic_abi::block::{PORT, QUEUE, port, queue};
 use nic_abi::completion::{L4Kind, Verdict};
+use nic_abi::ring::COMPLETIONS_KEPT;
+use nic_abi::rx::BUFFER_MAX;
 use nic_abi::stats::Stat;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -233,37 +235,75 @@ on_every_nic! {
         assert_eq!(rig.stat(Stat::RxOverflow), 0);
     }
 
-    /// The completion ring has no room: the frames wait in the FIFO, then they overflow, and nothing is lost but those.
-    fn a_stalled_queue_pair_overflows_and_recovers(rig) {
+    /// What the driver allows beyond the buffers of the NIC is not received.
+    fn no_frame_longer_than_the_frame_limit_is_received(rig) {
+        rig.enable(0, QueueConfig::default());
+        let limit = rig.read(PORT.at(0, port::FRAME_LIMIT));
+        let register = PORT.at(0, port::MAX_FRAME);
+        rig.write(register, port::MAX_FRAME_BYTES.mask());
+        assert_eq!(rig.read(register), port::MAX_FRAME_BYTES.mask());
+        rig.provide_all(0, 4, 2_048);
+        rig.inject(&vec![1; limit as usize + 1]);
+        rig.inject(&vec![2; limit as usize]);
+        rig.settle();
+        assert_eq!(rig.stat(Stat::RxOversize), 1);
+        assert_eq!(joined(&rig.collect(0).rx)[0].0, vec![2; limit as usize]);
+    }
+
+    fn the_largest_buffer_is_a_good_one(rig) {
+        rig.enable(0, QueueConfig::default());
+        rig.provide_all(0, 1, BUFFER_MAX);
+        rig.inject(&[1; 1_000]);
+        rig.settle();
+        assert_eq!(joined(&rig.collect(0).rx)[0].0, [1; 1_000]);
+    }
+
+    /// Frames for a completion ring without room are dropped and counted: they wait for no driver, and nothing is overwritten.
+    fn a_queue_pair_without_room_for_completions_drops_its_frames(rig) {
         rig.enable(0, QueueConfig { sq: 4, rq: 4, cq: 5, interrupt: 0 });
+        let room = 32 - COMPLETIONS_KEPT as u8;
         for round in 0..2 {
-            rig.provide_all(0, 16, 2_048);
+            rig.provide_all(0, 16, 128);
             for i in 0..16 {
                 rig.inject(&[16 * round + i; 100]);
             }
             rig.settle();
         }
-        // 32 completions are unread: the ring is full. What comes now meets no buffer or no room.
-        let read = rig.peek(0, usize::MAX);
-        assert_eq!(read.rx.len(), 32);
-        for _ in 0..16 {
-            rig.provide(0, 2_048);
-        }
-        rig.ring_rq(0);
-        rig.settle();
+        assert_eq!(rig.stat(Stat::RxNoBuffer), u64::from(32 - room));
+        let read = joined(&rig.peek(0, usize::MAX).rx);
+        assert_eq!(read.len(), usize::from(room));
+        // Buffers are there, but the driver has not told what it read.
         for i in 0..40 {
-            rig.inject(&[100 + i; 1_500]);
+            rig.inject(&[100 + i; 100]);
         }
         rig.settle();
-        assert!(rig.stat(Stat::RxOverflow) > 0, "the FIFO is not endless");
-        assert_eq!(rig.peek(0, 1).rx, [], "nothing is written without credit");
+        assert_eq!(rig.peek(0, 1).rx, []);
+        assert_eq!(rig.stat(Stat::RxNoBuffer), 40 + u64::from(32 - room));
         rig.ring_cq(0, false);
+        rig.inject(&[200; 100]);
+        rig.settle();
+        assert_eq!(joined(&rig.collect(0).rx)[0].0, [200; 100]);
+        assert_eq!(rig.stat(Stat::RxOverflow), 0);
+        let status = rig.read(QUEUE.at(0, queue::STATUS));
+        assert_eq!(queue::STATUS_QUARANTINE.get(status), 0);
+    }
+
+    /// Buffers that a dropped frame left are kept with the room for their completions.
+    fn a_frame_that_needs_more_completions_than_there_is_room_for_leaves_its_buffers(rig) {
+        rig.enable(0, QueueConfig { sq: 4, rq: 4, cq: 5, interrupt: 0 });
+        rig.provide_all(0, 16, 64);
+        for _ in 0..2 {
+            rig.inject(&[1; 64 * 8]);
+        }
+        rig.settle();
+        rig.provide_all(0, 16, 64);
+        rig.inject(&[2; 64 * 10]);
+        // Four entries are left, and five are needed.
+        rig.inject(&[3; 64 * 5]);
+        rig.inject(&[4; 64 * 4]);
         rig.settle();
         let received = joined(&rig.collect(0).rx);
-        let expected: Vec<Vec<u8>> = (0..received.len() as u8).map(|i| vec![100 + i; 1_500]).collect();
-        assert!(!received.is_empty());
-        assert_eq!(received.iter().map(|(f, _)| f.clone()).collect::<Vec<_>>(), expected);
-        let control = rig.read(QUEUE.at(0, queue::STATUS));
-        assert_eq!(queue::STATUS_QUARANTINE.get(control), 0);
+        assert_eq!(received.iter().map(|(f, _)| f[0]).collect::<Vec<_>>(), [1, 1, 2, 4]);
+        assert_eq!(rig.stat(Stat::RxNoBuffer), 1);
     }
 }

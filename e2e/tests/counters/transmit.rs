@@ -144,6 +144,27 @@ on_every_nic! {
         assert_eq!(rig.sent, [whole]);
     }
 
+    /// Each sum takes the bytes as they lie in the buffers; where both go to one word, the partial one stands.
+    fn an_ipv4_header_checksum_and_a_partial_checksum_do_not_see_each_other(rig) {
+        rig.enable(0, QueueConfig::default());
+        let headers = frames::headers(&mut rng(9), 0, false, false);
+        let mut frame = frames::whole(&headers, &[7; 100]);
+        let l3 = headers.l3 + 10;
+        let correct = [frame[l3], frame[l3 + 1]];
+        frame[l3..l3 + 2].copy_from_slice(&[0x12, 0x34]);
+        for offset in [headers.l4 + 16, l3] {
+            let start = 14;
+            let l4_checksum = L4Checksum::Partial { start, offset: offset as u8 };
+            let request = TxContext { l3_checksum: true, l4_checksum, ..context(&headers) };
+            rig.transmit(0, &[TxRequest::new(request, frame.clone())]);
+            let mut expected = frame.clone();
+            expected[l3..l3 + 2].copy_from_slice(&correct);
+            let partial = !nic_model::checksum::sum(0, &frame[usize::from(start)..]);
+            expected[offset..offset + 2].copy_from_slice(&partial.to_be_bytes());
+            assert_eq!(std::mem::take(&mut rig.sent), [expected]);
+        }
+    }
+
     fn segmentation_follows_the_rules_of_linux(rig) {
         rig.enable(0, QueueConfig::default());
         for (ipv6, len, mss, cwr_all, ip_id_fixed) in [
@@ -261,12 +282,29 @@ on_every_nic! {
         let whole = rig.rings(0).sq_tail;
         for part in 1..=whole {
             assert!(rig.sent.is_empty());
+            assert_eq!(rig.stat(Stat::TxRequests), 0, "nothing is taken up before the rest is there");
             rig.rings(0).sq_tail = part;
             rig.ring_sq(0);
             rig.settle();
         }
         assert_eq!(rig.sent, [frame]);
         assert_eq!(rig.collect(0).tx, [tx(4, 1, Status::Ok)]);
+    }
+
+    /// A ring of 16 never holds 31 buffers and their context.
+    fn a_request_that_does_not_fit_the_ring_is_never_taken_up(rig) {
+        rig.enable(0, QueueConfig { sq: 4, rq: 4, cq: 5, interrupt: 0 });
+        rig.enable(1, QueueConfig::default());
+        rig.post_descriptor(0, tx::BUFFERS.set(PLAIN.encode(), 31));
+        let piece = tx::TxBuffer { addr: 0x1000, len: 10 }.encode();
+        for _ in 0..15 {
+            rig.post_descriptor(0, piece);
+        }
+        rig.ring_sq(0);
+        rig.settle();
+        assert_eq!(rig.stat(Stat::TxRequests), 0);
+        assert_eq!(rig.queue_read(0, nic_abi::block::queue::STATUS), 0, "no fault, no activity");
+        assert_eq!(rig.transmit(1, &[TxRequest::raw(vec![9; 64])]).tx.len(), 1);
     }
 
     /// Whoever never posts the rest is disabled, and nobody else is harmed.
@@ -277,9 +315,11 @@ on_every_nic! {
         rig.rings(0).sq_tail = 2;
         rig.ring_sq(0);
         rig.settle();
+        assert_eq!(rig.transmit(1, &[TxRequest::raw(vec![9; 64])]).tx.len(), 1);
         rig.disable(0);
         assert_eq!(rig.transmit(1, &[TxRequest::raw(vec![9; 64])]).tx.len(), 1);
-        assert_eq!(rig.sent, [[9; 64]]);
+        assert_eq!(rig.sent, [[9; 64], [9; 64]]);
+        assert_eq!(rig.stat(Stat::TxRequests), 2);
         rig.enable(0, QueueConfig::default());
         assert_eq!(rig.transmit(0, &[TxRequest::raw(vec![8; 64])]).tx, [tx(2, 1, Status::Ok)]);
     }

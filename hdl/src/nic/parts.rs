@@ -125,6 +125,14 @@ impl<const Q: usize> Logic for Core<Q> {
         self.tx.run.next = self.queues.run.val();
         self.rx.run.next = self.queues.run.val();
         self.rx.pending.next = self.queues.rq_pending.val();
+        // What may be begun, and the completions that it promises.
+        self.tx.whole.next = self.queues.sq_whole.val();
+        self.tx.open.next = self.queues.open.val();
+        self.rx.open.next = self.queues.open.val();
+        self.queues.tx_claim.next = self.tx.claim.val();
+        self.queues.tx_waive.next = self.tx.waive.val();
+        self.queues.rx_claim.next = self.rx.claim.val();
+        self.queues.rx_waive.next = self.rx.waive.val();
         // Reads.
         self.read_mux.req[0].addr.next = self.queues.sq_req.addr.val();
         self.read_mux.req[0].len.next = self.queues.sq_req.len.val();

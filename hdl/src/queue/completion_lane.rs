@@ -1,15 +1,20 @@
 //! One queue pair's completion queue: indexes, phase, credit, batching, interrupt.
 //!
 //! Contract:
-//! - `room` is high while an entry may be accepted: the ring has a free entry and the batch buffer one of its eight. It is
-//!   a register: after an `accept` the next one must be two or more cycles later. So the ring is never overrun.
+//! - `open` is high while work may be begun that ends in a completion: more than [`COMPLETIONS_KEPT`] entries of the ring are
+//!   neither written nor promised. Each of the two engines promises by `tx_claim`, `rx_claim`, at most once in four cycles, for `open`
+//!   lags by three; that both do so at once is what one of the entries kept is for. A promise ends with an `accept` that is
+//!   not urgent, or is taken back by `tx_waive`, `rx_waive`. So there is always room for what is offered, the event included.
+//! - `room` is high while the batch buffer has room for one of its eight. It is a register: after an `accept` the next one must
+//!   be two or more cycles later.
 //! - `flush` asks for the `flush_count` entries from `tail` on to be written: up to the end of their 64 B line if they fill
 //!   it; fewer when nothing came for [`IDLE_CYCLES`] cycles, or when an urgent entry waits. It is a register. `start` begins
 //!   a write of as many as were asked for; `written` ends it, and only then does `tail` move, by `written_count`.
 //! - Interrupt: armed, it waits for a completion beyond the consumer index, then for the delay or the count, and raises
 //!   `fire` until `fired`; firing disarms. Arming with completions already beyond the index fires at once.
-//! - `restart` returns all to 0.
+//! - `restart` returns all to 0 but the promises, which are the engines'.
 
+use nic_abi::ring::COMPLETIONS_KEPT;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -27,6 +32,8 @@ pub struct LaneState {
     flush: Bit,
     flush_count: Bits<3>,
     room: Bit,
+    taken: Bits<16>,
+    open: Bit,
     armed: Bit,
     fire: Bit,
     timer: Bits<16>,
@@ -53,6 +60,16 @@ pub struct CompletionLane {
     pub delay: Signal<In, Bits<8>>,
     /// Moderation count, 0 for none.
     pub count: Signal<In, Bits<8>>,
+    /// Work may be begun.
+    pub open: Signal<Out, Bit>,
+    /// Transmit promises an entry.
+    pub tx_claim: Signal<In, Bit>,
+    /// Transmit takes a promise back.
+    pub tx_waive: Signal<In, Bit>,
+    /// Receive promises an entry.
+    pub rx_claim: Signal<In, Bit>,
+    /// Receive takes a promise back.
+    pub rx_waive: Signal<In, Bit>,
     /// An entry may be accepted.
     pub room: Signal<Out, Bit>,
     /// Index of the next entry accepted.
@@ -61,7 +78,7 @@ pub struct CompletionLane {
     pub phase: Signal<Out, Bit>,
     /// An entry is accepted.
     pub accept: Signal<In, Bit>,
-    /// It is not to wait for others.
+    /// It is an event: not promised, and not to wait for others.
     pub accept_urgent: Signal<In, Bit>,
     /// Entries are to be written.
     pub flush: Signal<Out, Bit>,
@@ -82,10 +99,16 @@ pub struct CompletionLane {
     /// It is taken.
     pub fired: Signal<In, Bit>,
     state: DFF<LaneState>,
+    promised: DFF<Bits<8>>,
     fresh: Constant<LaneState>,
     idle_cycles: Constant<Bits<6>>,
     held: Signal<Local, Bits<16>>,
     used: Signal<Local, Bits<16>>,
+    least: Signal<Local, Bits<16>>,
+    more: Signal<Local, Bits<8>>,
+    fewer: Signal<Local, Bits<8>>,
+    kept_promise: Signal<Local, Bit>,
+    kept: Constant<Bits<16>>,
     waiting: Signal<Local, Bits<16>>,
     in_line: Signal<Local, Bits<16>>,
     to_end: Signal<Local, Bits<3>>,
@@ -105,6 +128,11 @@ impl Default for CompletionLane {
             disarm: Default::default(),
             delay: Default::default(),
             count: Default::default(),
+            open: Default::default(),
+            tx_claim: Default::default(),
+            tx_waive: Default::default(),
+            rx_claim: Default::default(),
+            rx_waive: Default::default(),
             room: Default::default(),
             head: Default::default(),
             phase: Default::default(),
@@ -120,10 +148,16 @@ impl Default for CompletionLane {
             fire: Default::default(),
             fired: Default::default(),
             state: Default::default(),
+            promised: Default::default(),
             fresh: Constant::new(LaneState::default()),
             idle_cycles: Constant::new(IDLE_CYCLES.into()),
             held: Default::default(),
             used: Default::default(),
+            least: Default::default(),
+            more: Default::default(),
+            fewer: Default::default(),
+            kept_promise: Default::default(),
+            kept: Constant::new(u64::from(COMPLETIONS_KEPT).into()),
             waiting: Default::default(),
             in_line: Default::default(),
             to_end: Default::default(),
@@ -136,7 +170,7 @@ impl Default for CompletionLane {
 impl Logic for CompletionLane {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, state);
+        dff_setup!(self, clock, state, promised);
         self.held.next = self.state.q.val().head - self.state.q.val().tail;
         self.used.next = self.state.q.val().head - self.consumer.val();
         self.waiting.next = self.state.q.val().tail - self.consumer.val();
@@ -145,7 +179,19 @@ impl Logic for CompletionLane {
         self.tail.next = self.state.q.val().tail;
         self.phase.next = (self.state.q.val().head & self.size.val()) == 0;
         self.room.next = self.state.q.val().room;
-        self.state.d.next.room = (self.used.val() < self.size.val()) & (self.held.val() < 8);
+        self.state.d.next.room = self.held.val() < 8;
+        // What may be begun.
+        self.kept_promise.next = self.accept.val() & !self.accept_urgent.val();
+        self.more.next = bit_cast::<8, 1>(self.tx_claim.val().into())
+            + bit_cast::<8, 1>(self.rx_claim.val().into());
+        self.fewer.next = bit_cast::<8, 1>(self.tx_waive.val().into())
+            + bit_cast::<8, 1>(self.rx_waive.val().into())
+            + bit_cast::<8, 1>(self.kept_promise.val().into());
+        self.promised.d.next = self.promised.q.val() + self.more.val() - self.fewer.val();
+        self.state.d.next.taken = self.used.val() + bit_cast::<16, 8>(self.promised.q.val());
+        self.least.next = self.state.q.val().taken + self.kept.val();
+        self.state.d.next.open = self.least.val() < self.size.val();
+        self.open.next = self.state.q.val().open;
         self.busy.next = self.state.q.val().head != self.state.q.val().tail;
         self.flush.next = self.state.q.val().flush;
         self.flush_count.next = self.state.q.val().flush_count;
@@ -210,6 +256,9 @@ impl Logic for CompletionLane {
         }
         if self.reset.val() | self.restart.val() {
             self.state.d.next = self.fresh.val();
+        }
+        if self.reset.val() {
+            self.promised.d.next = 0.into();
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The completion queues of all queue pairs.
 //!
 //! Contract: takes completions from the events, `tx` and `rx`, gives each the phase bit of its place and writes it to its
-//! ring; up to four entries of a 64 B line in one write, never across a line, in the order taken. An entry is taken only
-//! when its ring has room for it ([`super::completion_lane`] keeps the credit), so a full ring holds back the source that
-//! serves it, and no other source. For a queue pair that is not enabled and has no room, entries are dropped: nobody will
-//! ever make room. `tail` of a queue pair moves, and its interrupt is raised, only after the write's last beat was taken.
+//! ring; up to four entries of a 64 B line in one write, never across a line, in the order taken. Transmit and receive begin
+//! work only for queue pairs that are `open`, and promise an entry of the ring with it ([`super::completion_lane`] keeps count):
+//! whatever is offered has room, so a ring that nobody reads holds back its own queue pair's work and nobody's completions.
+//! `tail` of a queue pair moves, and its interrupt is raised, only after the write's last beat was taken.
 //!
 //! - Latency: 4 to 5 + Q cycles from a line's last entry, or an event, to the first beat; partial lines wait for
 //!   [`super::completion_lane::IDLE_CYCLES`] first.
@@ -55,8 +55,16 @@ pub struct CompletionQueue<const Q: usize> {
     pub tx: CompletionSink,
     /// Completions of receive.
     pub rx: CompletionSink,
-    /// Queue pairs enabled.
-    pub enable: Signal<In, Bits<8>>,
+    /// Queue pairs whose work may be begun; see [`super::completion_lane`].
+    pub open: Signal<Out, Bits<8>>,
+    /// Queue pairs that transmit promises an entry of.
+    pub tx_claim: Signal<In, Bits<8>>,
+    /// Queue pairs that transmit takes a promise back of.
+    pub tx_waive: Signal<In, Bits<8>>,
+    /// Queue pairs that receive promises an entry of.
+    pub rx_claim: Signal<In, Bits<8>>,
+    /// Queue pairs that receive takes a promise back of.
+    pub rx_waive: Signal<In, Bits<8>>,
     /// Queue pairs whose indexes return to 0.
     pub restart: Signal<In, Bits<8>>,
     /// Queue pairs that are armed, with the consumer index that stands.
@@ -77,8 +85,6 @@ pub struct CompletionQueue<const Q: usize> {
     pub tail: [Signal<Out, Bits<16>>; Q],
     /// Queue pairs with entries that are not.
     pub busy: Signal<Out, Bits<8>>,
-    /// Queue pairs that an entry may be offered for.
-    pub room: Signal<Out, Bits<8>>,
     /// Writes.
     pub wr: MemWriteSource,
     /// Interrupts.
@@ -110,14 +116,13 @@ pub struct CompletionQueue<const Q: usize> {
     queue: Signal<Local, Bits<3>>,
     slot: Signal<Local, Bits<3>>,
     phase: Signal<Local, Bit>,
-    has_room: Signal<Local, Bit>,
     flush: Signal<Local, Bit>,
     flush_count: Signal<Local, Bits<3>>,
     flush_index: Signal<Local, Bits<16>>,
     mask: Signal<Local, Bits<16>>,
     masked: Signal<Local, Bits<16>>,
     waiting: [Signal<Local, Bits<8>>; 9],
-    roomy: [Signal<Local, Bits<8>>; 9],
+    opens: [Signal<Local, Bits<8>>; 9],
     last: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
 }
@@ -137,7 +142,11 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             events: Default::default(),
             tx: Default::default(),
             rx: Default::default(),
-            enable: Default::default(),
+            open: Default::default(),
+            tx_claim: Default::default(),
+            tx_waive: Default::default(),
+            rx_claim: Default::default(),
+            rx_waive: Default::default(),
             restart: Default::default(),
             arm: Default::default(),
             disarm: Default::default(),
@@ -148,7 +157,6 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             count: std::array::from_fn(|_| Default::default()),
             tail: std::array::from_fn(|_| Default::default()),
             busy: Default::default(),
-            room: Default::default(),
             wr: Default::default(),
             irq: Default::default(),
             counted: Default::default(),
@@ -177,14 +185,13 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             queue: Default::default(),
             slot: Default::default(),
             phase: Default::default(),
-            has_room: Default::default(),
             flush: Default::default(),
             flush_count: Default::default(),
             flush_index: Default::default(),
             mask: Default::default(),
             masked: Default::default(),
             waiting: Default::default(),
-            roomy: Default::default(),
+            opens: Default::default(),
             last: Default::default(),
             done: Default::default(),
         }
@@ -216,13 +223,13 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         self.rx_room.next = false;
         for i in 0..Q {
             if self.events.queue.val().index() == i {
-                self.event_room.next = self.lane[i].room.val() | !self.enable.val().get_bit(i);
+                self.event_room.next = self.lane[i].room.val();
             }
             if self.tx.queue.val().index() == i {
-                self.tx_room.next = self.lane[i].room.val() | !self.enable.val().get_bit(i);
+                self.tx_room.next = self.lane[i].room.val();
             }
             if self.rx.queue.val().index() == i {
-                self.rx_room.next = self.lane[i].room.val() | !self.enable.val().get_bit(i);
+                self.rx_room.next = self.lane[i].room.val();
             }
         }
         self.event_take.next =
@@ -259,12 +266,10 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         // The batch buffer: eight entries per queue pair.
         self.slot.next = 0.into();
         self.phase.next = false;
-        self.has_room.next = false;
         for i in 0..Q {
             if self.queue.val().index() == i {
                 self.slot.next = self.lane[i].head.val().get_bits::<3>(0);
                 self.phase.next = self.lane[i].phase.val();
-                self.has_room.next = self.lane[i].room.val();
             }
         }
         self.entries.clock.next = self.clock.val();
@@ -274,7 +279,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         if self.phase.val() {
             self.entries.wdata.next = self.data.val() | self.phase_bit.val();
         }
-        self.entries.wen.next = self.taken.val() & self.has_room.val();
+        self.entries.wen.next = self.taken.val();
         self.entries.raddr.next = (bit_cast::<6, 3>(self.write.q.val().queue) << 3)
             | bit_cast::<6, 3>(self.write.q.val().index);
         // Writing out.
@@ -359,12 +364,16 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             }
         }
         self.waiting[0].next = 0.into();
-        self.roomy[0].next = 0.into();
+        self.opens[0].next = 0.into();
         for i in 0..Q {
             self.waiting[i + 1].next = self.waiting[i]
                 .val()
                 .replace_bit(i, self.lane[i].busy.val());
-            self.roomy[i + 1].next = self.roomy[i].val().replace_bit(i, self.lane[i].room.val());
+            self.opens[i + 1].next = self.opens[i].val().replace_bit(i, self.lane[i].open.val());
+            self.lane[i].tx_claim.next = self.tx_claim.val().get_bit(i);
+            self.lane[i].tx_waive.next = self.tx_waive.val().get_bit(i);
+            self.lane[i].rx_claim.next = self.rx_claim.val().get_bit(i);
+            self.lane[i].rx_waive.next = self.rx_waive.val().get_bit(i);
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].restart.next = self.restart.val().get_bit(i);
@@ -374,8 +383,7 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
             self.lane[i].disarm.next = self.disarm.val().get_bit(i);
             self.lane[i].delay.next = self.delay[i].val();
             self.lane[i].count.next = self.count[i].val();
-            self.lane[i].accept.next =
-                self.taken.val() & self.lane[i].room.val() & (self.queue.val().index() == i);
+            self.lane[i].accept.next = self.taken.val() & (self.queue.val().index() == i);
             self.lane[i].accept_urgent.next = self.event_take.val();
             self.lane[i].start.next =
                 (self.state.q.val() == State::Load) & (self.write.q.val().queue.index() == i);
@@ -391,10 +399,10 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         }
         for i in Q..8 {
             self.waiting[i + 1].next = self.waiting[i].val();
-            self.roomy[i + 1].next = self.roomy[i].val();
+            self.opens[i + 1].next = self.opens[i].val();
         }
         self.busy.next = self.waiting[8].val();
-        self.room.next = self.roomy[8].val();
+        self.open.next = self.opens[8].val();
         if self.reset.val() {
             self.state.d.next = State::Search;
             self.rested.d.next = false;

@@ -67,6 +67,8 @@ pub struct DescriptorFetch<const Q: usize> {
     pub head: [Signal<Out, Bits<16>>; Q],
     /// Queue pairs with posted descriptors that were not delivered.
     pub pending: Signal<Out, Bits<8>>,
+    /// Queue pairs whose next request is here as a whole; see [`super::fetch_lane`].
+    pub whole: Signal<Out, Bits<8>>,
     /// Queue pairs with reads in flight.
     pub busy: Signal<Out, Bits<8>>,
     /// Reads.
@@ -127,6 +129,7 @@ pub struct DescriptorFetch<const Q: usize> {
     fault_valid: Signal<Local, Bit>,
     waiting: [Signal<Local, Bits<8>>; 9],
     moving: [Signal<Local, Bits<8>>; 9],
+    complete: [Signal<Local, Bits<8>>; 9],
     number: [Constant<Bits<3>>; 8],
     sixteen: Constant<Bits<5>>,
 }
@@ -156,6 +159,7 @@ impl<const Q: usize> DescriptorFetch<Q> {
             tail: std::array::from_fn(|_| Default::default()),
             head: std::array::from_fn(|_| Default::default()),
             pending: Default::default(),
+            whole: Default::default(),
             busy: Default::default(),
             req: Default::default(),
             rsp: Default::default(),
@@ -211,6 +215,7 @@ impl<const Q: usize> DescriptorFetch<Q> {
             fault_valid: Default::default(),
             waiting: Default::default(),
             moving: Default::default(),
+            complete: Default::default(),
             number: std::array::from_fn(|i| Constant::new((i as u64).into())),
             sixteen: Constant::new(16_u64.into()),
         }
@@ -401,11 +406,15 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
         self.fault.cause.next = self.read_failed.val();
         self.waiting[0].next = 0.into();
         self.moving[0].next = 0.into();
+        self.complete[0].next = 0.into();
         for i in 0..Q {
             self.waiting[i + 1].next = self.waiting[i]
                 .val()
                 .replace_bit(i, self.lane[i].pending.val());
             self.moving[i + 1].next = self.moving[i].val().replace_bit(i, self.lane[i].busy.val());
+            self.complete[i + 1].next = self.complete[i]
+                .val()
+                .replace_bit(i, self.lane[i].whole.val());
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].restart.next = self.restart.val().get_bit(i);
@@ -431,9 +440,11 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
         for i in Q..8 {
             self.waiting[i + 1].next = self.waiting[i].val();
             self.moving[i + 1].next = self.moving[i].val();
+            self.complete[i + 1].next = self.complete[i].val();
         }
         self.pending.next = self.waiting[8].val();
         self.busy.next = self.moving[8].val();
+        self.whole.next = self.complete[8].val();
         if self.reset.val() {
             self.state.d.next = State::Search;
             self.search.d.next = 0.into();

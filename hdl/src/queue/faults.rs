@@ -35,8 +35,6 @@ pub struct Faults<const Q: usize> {
     pub index: Signal<Out, Bits<16>>,
     /// Queue pairs with an event.
     pub event_due: Signal<In, Bits<8>>,
-    /// Queue pairs whose completion ring has room: a full one holds back no other's event.
-    pub room: Signal<In, Bits<8>>,
     /// Causes of the events.
     pub event_cause: [Signal<In, Bits<8>>; Q],
     /// Their indexes.
@@ -49,7 +47,6 @@ pub struct Faults<const Q: usize> {
     pub completion: CompletionSource,
     queue: Signal<Local, Bits<3>>,
     valid: Signal<Local, Bit>,
-    due: Signal<Local, Bits<8>>,
     one: Constant<Bits<8>>,
     held: DFF<Event>,
     chosen: Signal<Local, Bits<3>>,
@@ -69,7 +66,6 @@ impl<const Q: usize> Default for Faults<Q> {
             cause: Default::default(),
             index: Default::default(),
             event_due: Default::default(),
-            room: Default::default(),
             event_cause: std::array::from_fn(|_| Default::default()),
             event_index: std::array::from_fn(|_| Default::default()),
             event_taken: Default::default(),
@@ -77,7 +73,6 @@ impl<const Q: usize> Default for Faults<Q> {
             completion: Default::default(),
             queue: Default::default(),
             valid: Default::default(),
-            due: Default::default(),
             one: Constant::new(1_u64.into()),
             chosen: Default::default(),
             held: Default::default(),
@@ -134,14 +129,13 @@ impl<const Q: usize> Logic for Faults<Q> {
         self.completion.data.next = self.kind.val()
             | (bit_cast::<128, 8>(self.held.q.val().cause) << self.cause_at.val())
             | (bit_cast::<128, 16>(self.held.q.val().index) << self.index_at.val());
-        self.due.next = self.event_due.val() & self.room.val();
         self.chosen.next = 0.into();
         if self.completion.ready.val() {
             self.held.d.next.valid = false;
         }
         self.event_taken.next = 0.into();
         for i in 0..Q {
-            if self.due.val().get_bit(i) {
+            if self.event_due.val().get_bit(i) {
                 self.chosen.next = self.number[i].val();
                 if !self.held.q.val().valid {
                     self.held.d.next.valid = true;
@@ -151,7 +145,7 @@ impl<const Q: usize> Logic for Faults<Q> {
                 }
             }
         }
-        if self.due.val().any() & !self.held.q.val().valid {
+        if self.event_due.val().any() & !self.held.q.val().valid {
             self.event_taken.next = self.one.val() << self.chosen.val();
         }
         self.events.next = 0.into();

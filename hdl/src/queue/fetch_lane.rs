@@ -5,10 +5,23 @@
 //! - While `run`, and once nothing is in flight from before, the queue is live: it starts at `head`.
 //! - When `run` drops, what was fetched is dropped at once, the descriptor on offer too; data in flight are dropped on
 //!   arrival, for the queue is not live then.
+//! - `whole`: the descriptor on offer is a transmit context and all the buffers that it says follow lie in the memory, or it is
+//!   none, which is a fault to be found. It follows the offer by a cycle and means nothing for a receive queue.
 //! - A failed read stops the queue until `run` has dropped, and shows as `fault` until taken, with the index `committed`.
 
+use nic_abi::tx;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
+
+crate::layout_decoder! {
+    /// What a submission descriptor says of its request.
+    pub struct RequestFields: 128 {
+        /// See nic-abi.
+        buffers: Bits<5> = tx::BUFFERS,
+        /// See nic-abi.
+        kind: Bits<4> = tx::TYPE,
+    }
+}
 
 /// Indexes and flags of the queue.
 #[derive(Copy, Clone, PartialEq, Debug, Default, LogicStruct)]
@@ -22,6 +35,7 @@ pub struct FetchState {
     fault: Bit,
     filling: Bit,
     offered: Bit,
+    whole: Bit,
     want: Bit,
     available: Bits<5>,
 }
@@ -71,6 +85,8 @@ pub struct FetchLane {
     pub valid: Signal<Out, Bit>,
     /// The descriptor on offer.
     pub data: Signal<Out, Bits<128>>,
+    /// Its request can be taken up without waiting.
+    pub whole: Signal<Out, Bit>,
     /// Its index; next to be delivered.
     pub head: Signal<Out, Bits<16>>,
     /// It is taken.
@@ -86,6 +102,9 @@ pub struct FetchLane {
     state: DFF<FetchState>,
     held: DFF<Bits<128>>,
     fresh: Constant<FetchState>,
+    fields: RequestFields,
+    type_context: Constant<Bits<4>>,
+    ahead: Signal<Local, Bits<16>>,
     behind: Signal<Local, Bits<16>>,
     reserved: Signal<Local, Bits<16>>,
     offer: Signal<Local, Bit>,
@@ -115,6 +134,7 @@ impl Default for FetchLane {
             fill_data: Default::default(),
             valid: Default::default(),
             data: Default::default(),
+            whole: Default::default(),
             head: Default::default(),
             ready: Default::default(),
             pending: Default::default(),
@@ -124,6 +144,9 @@ impl Default for FetchLane {
             state: Default::default(),
             held: Default::default(),
             fresh: Constant::new(FetchState::default()),
+            fields: Default::default(),
+            type_context: Constant::new(tx::TYPE_CONTEXT.into()),
+            ahead: Default::default(),
             behind: Default::default(),
             reserved: Default::default(),
             offer: Default::default(),
@@ -146,6 +169,14 @@ impl Logic for FetchLane {
         self.data.next = self.held.q.val();
         self.offer.next = self.state.q.val().offered & self.run.val();
         self.valid.next = self.state.q.val().offered & self.run.val();
+        self.whole.next = self.state.q.val().whole;
+        self.fields.word.next = self.held.q.val();
+        self.ahead.next = self.state.q.val().committed - self.state.q.val().head;
+        self.state.d.next.whole = self.offer.val()
+            & !self.ready.val()
+            & ((self.fields.kind.val() != self.type_context.val())
+                | (self.ahead.val().get_bits::<7>(0)
+                    > bit_cast::<7, 5>(self.fields.buffers.val())));
         self.pending.next = self.tail.val() != self.state.q.val().head;
         self.busy.next = self.state.q.val().in_flight != 0;
         self.fault.next = self.state.q.val().fault;

@@ -30,7 +30,7 @@ crate::catalogue! {
     /// Device control.
     queue_device: device::Device = device::Device::default();
     /// The port's configuration.
-    queue_port: port::Port = port::Port::default();
+    queue_port: port::Port = port::Port::new(&Identity::default());
     /// Control of one queue pair.
     queue_pair: pair::Pair = pair::Pair::new(1);
     /// One queue of the descriptor fetch.

@@ -82,8 +82,6 @@ pub struct Pair {
     pub fault_cause: Signal<In, Bits<8>>,
     /// Descriptor at fault.
     pub fault_index: Signal<In, Bits<16>>,
-    /// Enabled.
-    pub enable: Signal<Out, Bit>,
     /// Enabled, checked, not in quarantine.
     pub run: Signal<Out, Bit>,
     /// All indexes return to 0.
@@ -181,7 +179,6 @@ impl Pair {
             fault: Default::default(),
             fault_cause: Default::default(),
             fault_index: Default::default(),
-            enable: Default::default(),
             run: Default::default(),
             restart: Default::default(),
             sq_size: Default::default(),
@@ -242,7 +239,6 @@ impl Logic for Pair {
         self.rq_entries.next = self.one.val() << self.state.q.val().rq_log2;
         self.running.next =
             self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
-        self.enable.next = self.state.q.val().enable;
         self.run.next =
             self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
         self.restart.next = self.state.q.val().check;

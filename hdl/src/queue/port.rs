@@ -1,10 +1,10 @@
 //! Configuration of the Ethernet port: what is received, and by which queue pair.
 //!
 //! Contract: the outputs follow the port's registers one cycle after their write. A multicast entry and the station address
-//! are two registers each and pass through a mixed value between the two writes.
+//! are two registers each and pass through a mixed value between the two writes. `max_frame` never exceeds FRAME_LIMIT.
 
 use super::access::AccessSink;
-use super::register_map::Target;
+use super::register_map::{Identity, Target};
 use nic_abi::block::port;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -40,7 +40,7 @@ pub struct Port {
     pub all_multicast: Signal<Out, Bit>,
     /// Station address, first byte lowest.
     pub mac: Signal<Out, Bits<48>>,
-    /// Longest frame received, without FCS.
+    /// Longest frame received, without FCS: MAX_FRAME, or FRAME_LIMIT if that is less.
     pub max_frame: Signal<Out, Bits<14>>,
     /// Queue pair for frames that nothing else places.
     pub rx_queue: Signal<Out, Bits<4>>,
@@ -57,6 +57,8 @@ pub struct Port {
     valid: [DFF<Bit>; 8],
     valid_mask: [Signal<Local, Bits<8>>; 9],
     at_reset: Constant<Settings>,
+    wanted: Signal<Local, Bits<14>>,
+    limit: Constant<Bits<14>>,
     enable_at: Constant<Bits<5>>,
     promiscuous_at: Constant<Bits<5>>,
     broadcast_at: Constant<Bits<5>>,
@@ -70,8 +72,11 @@ pub struct Port {
 
 const _: () = assert!(port::MULTICAST_ENTRIES == 8);
 
-impl Default for Port {
-    fn default() -> Self {
+impl Port {
+    /// The port of a NIC that tells `identity` of itself.
+    #[must_use]
+    pub fn new(identity: &Identity) -> Self {
+        let limit = identity.frame_limit.min(port::MAX_FRAME_BYTES.mask());
         let at = |bits: nic_abi::register::Bits| Constant::new(u64::from(bits.lsb).into());
         Self {
             clock: Default::default(),
@@ -94,9 +99,11 @@ impl Default for Port {
             valid: Default::default(),
             valid_mask: Default::default(),
             at_reset: Constant::new(Settings {
-                max_frame: u64::from(port::MAX_FRAME_BYTES.get(port::MAX_FRAME.reset)).into(),
+                max_frame: u64::from(port::MAX_FRAME.reset.min(limit)).into(),
                 ..Settings::default()
             }),
+            wanted: Default::default(),
+            limit: Constant::new(u64::from(limit).into()),
             enable_at: at(port::RX_ENABLE),
             promiscuous_at: at(port::RX_PROMISCUOUS),
             broadcast_at: at(port::RX_BROADCAST),
@@ -122,6 +129,11 @@ impl Logic for Port {
             | (bit_cast::<48, 16>(self.settings.q.val().mac_high) << 32);
         self.max_frame.next = self.settings.q.val().max_frame;
         self.rx_queue.next = self.settings.q.val().queue;
+        self.wanted.next = self
+            .access
+            .data
+            .val()
+            .get_bits::<14>(self.max_frame_at.val().index());
         if self.access.write.val() {
             match self.access.target.val() {
                 Target::MacLow => {
@@ -154,11 +166,10 @@ impl Logic for Port {
                         .get_bit(self.all_multicast_at.val().index());
                 }
                 Target::MaxFrame => {
-                    self.settings.d.next.max_frame = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<14>(self.max_frame_at.val().index());
+                    self.settings.d.next.max_frame = self.wanted.val();
+                    if self.wanted.val() > self.limit.val() {
+                        self.settings.d.next.max_frame = self.limit.val();
+                    }
                 }
                 Target::RxQueue => {
                     self.settings.d.next.queue = self

@@ -45,10 +45,20 @@ pub struct Queues<const Q: usize> {
     pub sq_desc: [DescriptorSource; Q],
     /// Receive descriptors.
     pub rq_desc: [DescriptorSource; Q],
-    /// Queue pairs with submission descriptors posted and not delivered.
-    pub sq_pending: Signal<Out, Bits<8>>,
+    /// Queue pairs whose next transmit request is there as a whole.
+    pub sq_whole: Signal<Out, Bits<8>>,
     /// Queue pairs with receive descriptors posted and not delivered.
     pub rq_pending: Signal<Out, Bits<8>>,
+    /// Queue pairs with room for the completions of new work.
+    pub open: Signal<Out, Bits<8>>,
+    /// Transmit promises a completion of these queue pairs.
+    pub tx_claim: Signal<In, Bits<8>>,
+    /// Transmit takes a promise back.
+    pub tx_waive: Signal<In, Bits<8>>,
+    /// Receive promises a completion of these queue pairs.
+    pub rx_claim: Signal<In, Bits<8>>,
+    /// Receive takes a promise back.
+    pub rx_waive: Signal<In, Bits<8>>,
     /// Completions of transmit.
     pub tx_completion: CompletionSink,
     /// Completions of receive.
@@ -104,7 +114,6 @@ pub struct Queues<const Q: usize> {
     sq_fetch: DescriptorFetch<Q>,
     rq_fetch: DescriptorFetch<Q>,
     completions: CompletionQueue<Q>,
-    enabled: [Signal<Local, Bits<8>>; 9],
     running: [Signal<Local, Bits<8>>; 9],
     restart: [Signal<Local, Bits<8>>; 9],
     arm: [Signal<Local, Bits<8>>; 9],
@@ -136,8 +145,13 @@ impl<const Q: usize> Queues<Q> {
             irq: Default::default(),
             sq_desc: std::array::from_fn(|_| Default::default()),
             rq_desc: std::array::from_fn(|_| Default::default()),
-            sq_pending: Default::default(),
+            sq_whole: Default::default(),
             rq_pending: Default::default(),
+            open: Default::default(),
+            tx_claim: Default::default(),
+            tx_waive: Default::default(),
+            rx_claim: Default::default(),
+            rx_waive: Default::default(),
             tx_completion: Default::default(),
             rx_completion: Default::default(),
             tx_fault: Default::default(),
@@ -163,14 +177,13 @@ impl<const Q: usize> Queues<Q> {
             multicast_valid: Default::default(),
             csr: Csr::new(Q, identity),
             device: Default::default(),
-            port: Default::default(),
+            port: Port::new(identity),
             stats: Default::default(),
             faults: Default::default(),
             pair: std::array::from_fn(|i| Pair::new(i as u64)),
             sq_fetch: DescriptorFetch::new(Ring::Submission),
             rq_fetch: DescriptorFetch::new(Ring::Receive),
             completions: Default::default(),
-            enabled: Default::default(),
             running: Default::default(),
             restart: Default::default(),
             arm: Default::default(),
@@ -189,7 +202,6 @@ impl<const Q: usize> Logic for Queues<Q> {
     #[hdl_gen]
     fn update(&mut self) {
         // What the queue pairs say, one bit each.
-        self.enabled[0].next = 0.into();
         self.running[0].next = 0.into();
         self.restart[0].next = 0.into();
         self.arm[0].next = 0.into();
@@ -197,9 +209,6 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.event_due[0].next = 0.into();
         self.shown[0].next = self.device.live.val();
         for i in 0..Q {
-            self.enabled[i + 1].next = self.enabled[i]
-                .val()
-                .replace_bit(i, self.pair[i].enable.val());
             self.running[i + 1].next = self.running[i].val().replace_bit(i, self.pair[i].run.val());
             self.restart[i + 1].next = self.restart[i]
                 .val()
@@ -214,7 +223,6 @@ impl<const Q: usize> Logic for Queues<Q> {
             self.shown[i + 1].next = self.shown[i].val() | self.pair[i].live.val();
         }
         for i in Q..8 {
-            self.enabled[i + 1].next = self.enabled[i].val();
             self.running[i + 1].next = self.running[i].val();
             self.restart[i + 1].next = self.restart[i].val();
             self.arm[i + 1].next = self.arm[i].val();
@@ -304,7 +312,6 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.faults.fault[3].index.next = self.rq_fetch.fault.index.val();
         self.faults.fault[3].valid.next = self.rq_fetch.fault.valid.val();
         self.rq_fetch.fault.ready.next = self.faults.fault[3].ready.val();
-        self.faults.room.next = self.completions.room.val();
         // Descriptors.
         self.sq_fetch.clock.next = self.clock.val();
         self.sq_fetch.reset.next = self.reset.val();
@@ -323,7 +330,7 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.sq_fetch.rsp.err.next = self.sq_rsp.err.val();
         self.sq_fetch.rsp.valid.next = self.sq_rsp.valid.val();
         self.sq_rsp.ready.next = self.sq_fetch.rsp.ready.val();
-        self.sq_pending.next = self.sq_fetch.pending.val();
+        self.sq_whole.next = self.sq_fetch.whole.val();
         self.rq_fetch.clock.next = self.clock.val();
         self.rq_fetch.reset.next = self.reset.val();
         self.rq_fetch.access.target.next = self.csr.access.target.val();
@@ -349,6 +356,11 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.completions.access.number.next = self.csr.access.number.val();
         self.completions.access.data.next = self.csr.access.data.val();
         self.completions.access.write.next = self.csr.access.write.val();
+        self.open.next = self.completions.open.val();
+        self.completions.tx_claim.next = self.tx_claim.val();
+        self.completions.tx_waive.next = self.tx_waive.val();
+        self.completions.rx_claim.next = self.rx_claim.val();
+        self.completions.rx_waive.next = self.rx_waive.val();
         self.completions.events.data.next = self.faults.completion.data.val();
         self.completions.events.queue.next = self.faults.completion.queue.val();
         self.completions.events.valid.next = self.faults.completion.valid.val();
@@ -416,7 +428,6 @@ impl<const Q: usize> Logic for Queues<Q> {
         self.sq_fetch.restart.next = self.restart[8].val();
         self.rq_fetch.restart.next = self.restart[8].val();
         self.completions.restart.next = self.restart[8].val();
-        self.completions.enable.next = self.enabled[8].val();
         self.completions.arm.next = self.arm[8].val();
         self.completions.disarm.next = self.disarm[8].val();
         self.faults.event_due.next = self.event_due[8].val();

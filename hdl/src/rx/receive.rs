@@ -75,6 +75,12 @@ pub struct Rx<const Q: usize> {
     pub run: Signal<In, Bits<8>>,
     /// Queue pairs with receive descriptors posted and not delivered.
     pub pending: Signal<In, Bits<8>>,
+    /// Queue pairs with room for the completion of one more buffer.
+    pub open: Signal<In, Bits<8>>,
+    /// Queue pairs that a completion is promised of.
+    pub claim: Signal<Out, Bits<8>>,
+    /// Queue pairs of which such a promise is taken back.
+    pub waive: Signal<Out, Bits<8>>,
     /// Receive descriptors.
     pub desc: [DescriptorSink; Q],
     /// Data.
@@ -115,6 +121,9 @@ impl<const Q: usize> Default for Rx<Q> {
             multicast_valid: Default::default(),
             run: Default::default(),
             pending: Default::default(),
+            open: Default::default(),
+            claim: Default::default(),
+            waive: Default::default(),
             desc: std::array::from_fn(|_| Default::default()),
             wr: Default::default(),
             completion: Default::default(),
@@ -175,6 +184,9 @@ impl<const Q: usize> Logic for Rx<Q> {
         self.writer.rx_queue.next = self.rx_queue.val();
         self.writer.run.next = self.run.val();
         self.writer.pending.next = self.pending.val();
+        self.writer.open.next = self.open.val();
+        self.claim.next = self.writer.claim.val();
+        self.waive.next = self.writer.waive.val();
         for i in 0..Q {
             self.writer.desc[i].data.next = self.desc[i].data.val();
             self.writer.desc[i].index.next = self.desc[i].index.val();

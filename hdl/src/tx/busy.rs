@@ -1,7 +1,7 @@
-//! Which queues have requests in the datapath.
+//! Which queues have requests in the datapath, and the promises of their completions.
 //!
 //! Contract: bit *q* of `busy` is set one cycle after the first `begun` of queue *q* and cleared one cycle after as many `retired`. Up to 63
-//! requests of a queue at once; the datapath holds at most 36.
+//! requests of a queue at once; the datapath holds at most 36. `claim` has the queue's bit in the cycle of `begun`.
 //!
 //! - Latency: 1 cycle. Throughput: one of each per cycle.
 
@@ -25,6 +25,8 @@ pub struct Busy {
     pub retired_queue: Signal<In, Bits<3>>,
     /// Queues with requests.
     pub busy: Signal<Out, Bits<8>>,
+    /// Queues that begin a request in this cycle.
+    pub claim: Signal<Out, Bits<8>>,
     held: [DFF<Bits<6>>; 8],
     up: Signal<Local, Bits<8>>,
     down: Signal<Local, Bits<8>>,
@@ -43,6 +45,7 @@ impl Default for Busy {
             retired: Default::default(),
             retired_queue: Default::default(),
             busy: Default::default(),
+            claim: Default::default(),
             held: Default::default(),
             up: Default::default(),
             down: Default::default(),
@@ -60,6 +63,7 @@ impl Logic for Busy {
         if self.begun.val() {
             self.up.next = self.one.val() << self.begun_queue.val();
         }
+        self.claim.next = self.up.val();
         self.down.next = 0.into();
         if self.retired.val() {
             self.down.next = self.one.val() << self.retired_queue.val();

@@ -1,7 +1,8 @@
 //! Ends requests: writes their completions and counts their outcomes.
 //!
 //! Contract: every outcome is taken in order. One that asks for a completion, or has failed, gives one (unless it is mute) before the next is
-//! looked at. `retired` pulses for its queue when it is done with, completion taken included.
+//! looked at. `retired` pulses for its queue when it is done with, completion taken included. `waive` has the queue's bit when that was
+//! without a completion: its entry in the completion ring is free again.
 //!
 //! - Latency: none. Throughput: an outcome per cycle, as far as completions are taken.
 
@@ -41,6 +42,8 @@ pub struct Completer {
     pub retired: Signal<Out, Bit>,
     /// See `retired`.
     pub retired_queue: Signal<Out, Bits<3>>,
+    /// Queues whose request ends without a completion in this cycle.
+    pub waive: Signal<Out, Bits<8>>,
     /// Pulse: outcome "sent".
     pub counts_sent: Signal<Out, Bit>,
     /// Pulse: outcome "refused by its checks".
@@ -53,9 +56,11 @@ pub struct Completer {
     status: Signal<Local, Bits<4>>,
     wanted: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
+    queue: Signal<Local, Bits<3>>,
     ok: Signal<Local, Bit>,
     is_cancelled: Signal<Local, Bit>,
     is_read_failed: Signal<Local, Bit>,
+    one: Constant<Bits<8>>,
     kind: Constant<Bits<4>>,
     status_ok: Constant<Bits<4>>,
     status_cancelled: Constant<Bits<4>>,
@@ -71,6 +76,7 @@ impl Default for Completer {
             completion: Default::default(),
             retired: Default::default(),
             retired_queue: Default::default(),
+            waive: Default::default(),
             counts_sent: Default::default(),
             counts_rejected: Default::default(),
             counts_cancelled: Default::default(),
@@ -79,9 +85,11 @@ impl Default for Completer {
             status: Default::default(),
             wanted: Default::default(),
             taken: Default::default(),
+            queue: Default::default(),
             ok: Default::default(),
             is_cancelled: Default::default(),
             is_read_failed: Default::default(),
+            one: Constant::new(1_u64.into()),
             kind: Constant::new((completion::TYPE_TX).into()),
             status_ok: Constant::new((Status::Ok as u64).into()),
             status_cancelled: Constant::new((Status::Cancelled as u64).into()),
@@ -93,6 +101,7 @@ impl Default for Completer {
 impl Logic for Completer {
     #[hdl_gen]
     fn update(&mut self) {
+        self.queue.next = self.outcome.val().queue;
         self.status.next = self.outcome.val().status;
         self.ok.next = self.status.val() == self.status_ok.val();
         self.is_cancelled.next = self.status.val() == self.status_cancelled.val();
@@ -111,6 +120,10 @@ impl Logic for Completer {
         self.outcome_ready.next = self.completion.ready.val() | !self.wanted.val();
         self.taken.next = self.outcome_valid.val() & self.outcome_ready.val();
         self.retired.next = self.taken.val();
+        self.waive.next = 0.into();
+        if self.outcome_valid.val() & !self.wanted.val() {
+            self.waive.next = self.one.val() << self.queue.val();
+        }
         self.retired_queue.next = self.outcome.val().queue;
         self.counts_sent.next = self.taken.val() & self.ok.val();
         self.counts_cancelled.next = self.taken.val() & self.is_cancelled.val();

@@ -43,6 +43,14 @@ pub struct Tx<const Q: usize, const RING: usize, const RESPONSES: usize> {
     pub run: Signal<In, Bits<8>>,
     /// Queues with requests in the datapath.
     pub busy: Signal<Out, Bits<8>>,
+    /// Queues whose next request is there as a whole.
+    pub whole: Signal<In, Bits<8>>,
+    /// Queues whose completion ring has room for one more.
+    pub open: Signal<In, Bits<8>>,
+    /// Queues that a completion is promised of.
+    pub claim: Signal<Out, Bits<8>>,
+    /// Queues of which such a promise is taken back.
+    pub waive: Signal<Out, Bits<8>>,
     /// SQ descriptors.
     pub sq: [DescriptorSink; Q],
     /// Payload reads.
@@ -96,6 +104,10 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESP
             reset: Default::default(),
             run: Default::default(),
             busy: Default::default(),
+            whole: Default::default(),
+            open: Default::default(),
+            claim: Default::default(),
+            waive: Default::default(),
             sq: std::array::from_fn(|_| Default::default()),
             rd_req: Default::default(),
             rd_rsp: Default::default(),
@@ -175,6 +187,9 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.faults.fault.ready.next = self.fault.ready.val();
         // Descriptors.
         self.scheduler.live.next = self.faults.live.val();
+        self.scheduler.whole.next = self.whole.val();
+        self.scheduler.open.next = self.open.val();
+        self.scheduler.busy.next = self.busy_count.busy.val() | self.slot.held.val();
         for q in 0..Q {
             self.scheduler.sq[q].data.next = self.sq[q].data.val();
             self.scheduler.sq[q].index.next = self.sq[q].index.val();
@@ -268,6 +283,8 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.busy_count.retired.next = self.completer.retired.val();
         self.busy_count.retired_queue.next = self.completer.retired_queue.val();
         self.busy.next = self.busy_count.busy.val() | self.slot.held.val();
+        self.claim.next = self.busy_count.claim.val();
+        self.waive.next = self.completer.waive.val();
         // Statistics.
         self.counts.requests.next = self.scheduler.begun.val();
         self.counts.sent.next = self.completer.counts_sent.val();

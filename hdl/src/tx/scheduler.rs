@@ -1,13 +1,14 @@
 //! Takes requests from the queues in turn, checks them, and hands them to the rest of the datapath.
 //!
-//! Contract: round robin over the queues that are `live` and offer a descriptor, one request a turn. A context and all its buffers are taken from the
+//! Contract: round robin over the queues that are `live`, whose next request is there as a `whole`, and whose completion ring is `open` for one more,
+//! one request a turn: no queue waits for what the driver of another has yet to do. A context and all its buffers are taken from the
 //! queue; the buffers go to the buffer store, and when all are there and the checks are good they are committed, else forgotten. Every
 //! context taken up gives one [`Request`] (to the segmenter) and one [`Cut`] (to the packer), in order, whatever the checks said.
 //!
 //! - A descriptor of the wrong type, or a buffer of impossible length, is reported as a fault, which quarantines its queue; a request begun
-//!   then ends mute (no completion).
+//!   then ends mute (no completion). The fault is held back until the queue's earlier requests are done with (`busy` falls), so that it cuts none
+//!   of them short; the other queues' next requests, which come behind those anyway, wait that long.
 //! - A queue that stops while its request is being taken gives up the request as cancelled.
-//! - A request whose buffers are not posted yet is waited for, and the other queues wait with it: a request is posted whole, with one doorbell.
 //! - Latency: 4 cycles from the last buffer to the request.
 //! - Throughput: a request of *n* buffers every *n* + 4 cycles.
 
@@ -43,6 +44,7 @@ enum ScheduleState {
     Buffers,
     Settle,
     Judge,
+    Drain,
     Fault,
 }
 
@@ -55,6 +57,12 @@ pub struct Scheduler<const Q: usize> {
     pub reset: Signal<In, Bit>,
     /// Queues that work.
     pub live: Signal<In, Bits<8>>,
+    /// Queues whose next request is there as a whole.
+    pub whole: Signal<In, Bits<8>>,
+    /// Queues whose completion ring has room for one more.
+    pub open: Signal<In, Bits<8>>,
+    /// Queues with requests in the datapath.
+    pub busy: Signal<In, Bits<8>>,
     /// Their descriptors.
     pub sq: [DescriptorSink; Q],
     /// A buffer of the request at hand.
@@ -87,7 +95,6 @@ pub struct Scheduler<const Q: usize> {
     index: DFF<Bits<16>>,
     count: DFF<Bits<5>>,
     buffered: DFF<Bits<22>>,
-    taken: DFF<Bit>,
     mute: DFF<Bit>,
     cancelled: DFF<Bit>,
     cause: DFF<Bits<8>>,
@@ -114,6 +121,7 @@ pub struct Scheduler<const Q: usize> {
     data_index: Signal<Local, Bits<16>>,
     data_valid: Signal<Local, Bit>,
     live_now: Signal<Local, Bit>,
+    busy_now: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     count_after: Signal<Local, Bits<5>>,
     status: Signal<Local, Bits<4>>,
@@ -142,6 +150,9 @@ impl<const Q: usize> Scheduler<Q> {
             clock: Default::default(),
             reset: Default::default(),
             live: Default::default(),
+            whole: Default::default(),
+            open: Default::default(),
+            busy: Default::default(),
             sq: std::array::from_fn(|_| Default::default()),
             buffer: Default::default(),
             push: Default::default(),
@@ -161,7 +172,6 @@ impl<const Q: usize> Scheduler<Q> {
             index: Default::default(),
             count: Default::default(),
             buffered: Default::default(),
-            taken: Default::default(),
             mute: Default::default(),
             cancelled: Default::default(),
             cause: Default::default(),
@@ -186,6 +196,7 @@ impl<const Q: usize> Scheduler<Q> {
             data_index: Default::default(),
             data_valid: Default::default(),
             live_now: Default::default(),
+            busy_now: Default::default(),
             take: Default::default(),
             count_after: Default::default(),
             status: Default::default(),
@@ -213,7 +224,6 @@ impl<const Q: usize> Logic for Scheduler<Q> {
             index,
             count,
             buffered,
-            taken,
             mute,
             cancelled,
             cause,
@@ -237,7 +247,9 @@ impl<const Q: usize> Logic for Scheduler<Q> {
             | self.offer[5].val()
             | self.offer[6].val()
             | self.offer[7].val())
-            & self.live.val();
+            & self.live.val()
+            & self.whole.val()
+            & self.open.val();
         self.below.next = self.turn.q.val() - 1;
         self.passed.next = self.turn.q.val() | self.below.val();
         self.ahead.next = self.candidates.val() & !self.passed.val();
@@ -261,6 +273,7 @@ impl<const Q: usize> Logic for Scheduler<Q> {
         }
         self.number.next = self.number_low.val() | self.number_mid.val() | self.number_high.val();
         self.live_now.next = (self.turn.q.val() & self.live.val()).any();
+        self.busy_now.next = (self.turn.q.val() & self.busy.val()).any();
         // Its descriptor.
         self.data.next = 0.into();
         self.data_index.next = 0.into();
@@ -299,7 +312,6 @@ impl<const Q: usize> Logic for Scheduler<Q> {
         self.fault.index.next = self.fault_index.q.val();
         match self.state.q.val() {
             ScheduleState::Pick => {
-                self.taken.d.next = false;
                 self.mute.d.next = false;
                 self.cancelled.d.next = false;
                 self.count.d.next = 0.into();
@@ -319,10 +331,9 @@ impl<const Q: usize> Logic for Scheduler<Q> {
                 } else if self.data_valid.val() {
                     self.take.next = true;
                     if self.now.kind.val() != self.type_context.val() {
-                        self.state.d.next = ScheduleState::Fault;
+                        self.state.d.next = ScheduleState::Drain;
                     } else {
                         self.begun.next = true;
-                        self.taken.d.next = true;
                         self.state.d.next = ScheduleState::Buffers;
                         if self.now.buffers.val() == 0 {
                             self.state.d.next = ScheduleState::Settle;
@@ -343,13 +354,13 @@ impl<const Q: usize> Logic for Scheduler<Q> {
                         self.buffered.q.val() + bit_cast::<22, 17>(self.piece.len.val());
                     if self.piece.kind.val() != self.type_buffer.val() {
                         self.mute.d.next = true;
-                        self.state.d.next = ScheduleState::Fault;
+                        self.state.d.next = ScheduleState::Judge;
                     } else if (self.piece.len.val() == 0)
                         | (self.piece.len.val() > self.len_max.val())
                     {
                         self.mute.d.next = true;
                         self.cause.d.next = self.cause_length.val();
-                        self.state.d.next = ScheduleState::Fault;
+                        self.state.d.next = ScheduleState::Judge;
                     } else {
                         self.push.next = true;
                         if self.count_after.val() == self.fields.buffers.val() {
@@ -367,15 +378,22 @@ impl<const Q: usize> Logic for Scheduler<Q> {
                     self.commit.next = self.status.val() == 0;
                     self.rewind.next = self.status.val() != 0;
                     self.state.d.next = ScheduleState::Pick;
+                    if self.mute.q.val() {
+                        self.state.d.next = ScheduleState::Drain;
+                    }
+                }
+            }
+            ScheduleState::Drain => {
+                if !self.live_now.val() {
+                    self.state.d.next = ScheduleState::Pick;
+                } else if !self.busy_now.val() {
+                    self.state.d.next = ScheduleState::Fault;
                 }
             }
             ScheduleState::Fault => {
                 self.fault.valid.next = true;
                 if self.fault.ready.val() {
                     self.state.d.next = ScheduleState::Pick;
-                    if self.taken.q.val() {
-                        self.state.d.next = ScheduleState::Judge;
-                    }
                 }
             }
         }

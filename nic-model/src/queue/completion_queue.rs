@@ -1,7 +1,7 @@
 //! A completion queue: phase, credit, interrupt.
 
 use longshore_dma::HostMemory;
-use nic_abi::ring::{entry_offset, phase};
+use nic_abi::ring::{COMPLETIONS_KEPT, entry_offset, phase};
 use sim_wire::Picos;
 use std::collections::VecDeque;
 
@@ -20,7 +20,9 @@ pub struct CompletionQueue {
     pub armed: bool,
     /// Since when it has been armed with something to tell.
     waiting_since: Option<Picos>,
-    /// Entries without credit.
+    /// Entries promised to work that was begun.
+    promised: u16,
+    /// Entries to be written; there is room for them.
     backlog: VecDeque<nic_abi::completion::Completion>,
 }
 
@@ -39,12 +41,28 @@ impl CompletionQueue {
         (self.producer as u16).wrapping_sub(self.consumer)
     }
 
-    /// True if entries wait for the driver to make room: the queue pair takes up no more work then.
-    pub fn is_stalled(&self) -> bool {
+    /// True if entries are still to be written.
+    pub fn is_active(&self) -> bool {
         !self.backlog.is_empty()
     }
 
-    /// Puts a completion into the queue, or behind those that wait for room.
+    /// True if work may be begun that ends in a completion.
+    pub fn is_open(&self) -> bool {
+        let taken = u32::from(self.unread()) + u32::from(self.promised) + self.backlog.len() as u32;
+        taken + COMPLETIONS_KEPT < 1 << self.log2
+    }
+
+    /// Promises an entry to work that begins.
+    pub fn promise(&mut self) {
+        self.promised += 1;
+    }
+
+    /// Takes `count` promises back.
+    pub fn release(&mut self, count: u16) {
+        self.promised = self.promised.saturating_sub(count);
+    }
+
+    /// Puts a completion into the queue.
     pub fn push(&mut self, completion: nic_abi::completion::Completion) {
         self.backlog.push_back(completion);
     }
@@ -54,18 +72,10 @@ impl CompletionQueue {
         index.wrapping_sub(self.consumer) <= self.unread()
     }
 
-    /// Drops what waits for room: of a queue pair that is disabled, because nobody will ever make room.
-    pub fn drop_backlog(&mut self) {
-        self.backlog.clear();
-    }
-
-    /// Writes what there is credit for; returns the number of entries written.
+    /// Writes what is to be written; returns the number of entries.
     pub fn flush(&mut self, memory: &dyn HostMemory) -> u64 {
         let mut written = 0;
-        while u32::from(self.unread()) < 1 << self.log2 {
-            let Some(completion) = self.backlog.pop_front() else {
-                break;
-            };
+        while let Some(completion) = self.backlog.pop_front() {
             let entry = completion.encode(phase(self.producer, self.log2));
             let offset = entry_offset(self.producer as u16, self.log2);
             // A posted write: a fault loses the entry and the NIC cannot know.

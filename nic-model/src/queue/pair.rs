@@ -28,6 +28,9 @@ pub struct QueuePair {
     pub rq: Ring,
     /// Completion queue.
     pub cq: CompletionQueue,
+    /// Receive descriptors behind the head that were looked at, each with a completion promised, for a frame that was dropped for want
+    /// of more; the next one uses them.
+    held: u16,
 }
 
 impl QueuePair {
@@ -79,6 +82,7 @@ impl QueuePair {
             cq: CompletionQueue::new(cq.base, cq.log2),
             sq,
             rq,
+            held: 0,
         };
     }
 
@@ -92,7 +96,13 @@ impl QueuePair {
         if self.fault.is_none() {
             self.fault = Some((fault, index));
             self.cq.push(Completion::Event { index, fault });
+            self.drop_held();
         }
+    }
+
+    /// Gives up the receive descriptors that were looked at.
+    pub fn drop_held(&mut self) {
+        self.cq.release(std::mem::take(&mut self.held));
     }
 
     /// The STATUS register, without the bit for activity.
@@ -152,8 +162,8 @@ impl QueuePair {
         fetched.ok()
     }
 
-    /// Takes receive buffers that together hold `len` bytes, with their indexes: `None` if there are not enough, or
-    /// one of them is at fault.
+    /// Takes receive buffers that together hold `len` bytes, with their indexes and each with a completion promised: `None` if there are not
+    /// enough, or no room for their completions, or one of them is at fault.
     pub fn take_buffers(
         &mut self,
         memory: &dyn HostMemory,
@@ -163,7 +173,10 @@ impl QueuePair {
         let mut room = 0;
         while room < len {
             let ahead = taken.len() as u16;
-            if ahead >= self.rq.posted() || taken.len() == rx::DESCRIPTORS_MAX {
+            let new = ahead == self.held;
+            if taken.len() == rx::DESCRIPTORS_MAX
+                || new && (ahead >= self.rq.posted() || !self.cq.is_open())
+            {
                 return None;
             }
             let index = self.rq.head.wrapping_add(ahead);
@@ -173,6 +186,10 @@ impl QueuePair {
             };
             match rx::check(descriptor) {
                 Ok(buffer) => {
+                    if new {
+                        self.held += 1;
+                        self.cq.promise();
+                    }
                     room += buffer.len as usize;
                     taken.push((index, buffer));
                 }
@@ -183,6 +200,7 @@ impl QueuePair {
             }
         }
         self.rq.head = self.rq.head.wrapping_add(taken.len() as u16);
+        self.held -= taken.len() as u16;
         Some(taken)
     }
 }

@@ -15,7 +15,8 @@ pub fn refuse(registers: &Registers, frame: &[u8]) -> Option<Stat> {
     if frame.len() < ETHERNET_HEADER as usize {
         return Some(Stat::RxRunt);
     }
-    if frame.len() > port::MAX_FRAME_BYTES.get(get(port::MAX_FRAME)) as usize {
+    let longest = port::MAX_FRAME_BYTES.get(get(port::MAX_FRAME));
+    if frame.len() > longest.min(get(port::FRAME_LIMIT)) as usize {
         return Some(Stat::RxOversize);
     }
     (!addressed(registers, control, &frame[..6])).then_some(Stat::RxFiltered)

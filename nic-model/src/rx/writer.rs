@@ -29,6 +29,7 @@ pub fn write(
         // A posted write: a fault loses the bytes and the NIC cannot know.
         let _ = memory.write(buffer.addr, &rest[..part]);
         rest = &rest[part..];
+        pair.cq.release(1);
         pair.cq.push(Completion::Rx(RxCompletion {
             index,
             len: part as u16,

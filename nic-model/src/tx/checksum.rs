@@ -12,12 +12,11 @@ const PROTOCOL_UDP: u16 = 17;
 
 /// Puts the checksums that `context` asks for into `frame`.
 pub fn insert(context: u128, frame: &mut [u8]) {
-    if tx::PARTIAL_CSUM.is_set(context) {
+    // A partial sum takes the bytes as they came.
+    let partial = tx::PARTIAL_CSUM.is_set(context).then(|| {
         let start = tx::CSUM_START.get(context) as usize;
-        let value = !sum(0, &frame[start..]);
-        put(frame, tx::CSUM_OFFSET.get(context) as usize, value);
-        return;
-    }
+        !sum(0, &frame[start..])
+    });
     let l3 = tx::L3_OFFSET.get(context) as usize;
     let l4 = tx::L4_OFFSET.get(context) as usize;
     if wants_l3(context) {
@@ -38,6 +37,9 @@ pub fn insert(context: u128, frame: &mut [u8]) {
             value = 0xffff;
         }
         put(frame, at, value);
+    }
+    if let Some(value) = partial {
+        put(frame, tx::CSUM_OFFSET.get(context) as usize, value);
     }
 }
 

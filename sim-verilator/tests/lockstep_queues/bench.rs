@@ -61,6 +61,12 @@ pub(crate) struct Engine {
     take: [Pace; PAIRS],
     offer: Pace,
     offered: bool,
+    /// The first completion was promised.
+    promised: bool,
+    /// A promise that is taken back: of which queue pair, and when.
+    futile: Option<(usize, u64)>,
+    /// Cycle of the last promise.
+    claimed: u64,
 }
 
 /// The surroundings.
@@ -87,6 +93,8 @@ pub(crate) struct Bench {
     pub(crate) reads: Vec<(u64, u64)>,
     /// Engines take descriptors.
     pub(crate) take: bool,
+    /// Queue pairs whose next transmit request is there as a whole.
+    pub(crate) whole: u8,
     sq: ReadChannel,
     rq: ReadChannel,
     burst: Vec<u64>,
@@ -110,6 +118,7 @@ impl Default for Bench {
             failing: None,
             reads: Vec::new(),
             take: true,
+            whole: 0,
             sq: ReadChannel::default(),
             rq: ReadChannel::default(),
             burst: Vec::new(),
@@ -177,6 +186,13 @@ impl Bench {
             dut.sq_desc[q].ready.next = self.take && self.tx.take[q].now(&mut step.rng);
             dut.rq_desc[q].ready.next = self.take && self.rx.take[q].now(&mut step.rng);
         }
+        let open = dut.open.val().to_u64();
+        let [claim, waive] = promise(&mut self.tx, step, open);
+        dut.tx_claim.next = claim.into();
+        dut.tx_waive.next = waive.into();
+        let [claim, waive] = promise(&mut self.rx, step, open);
+        dut.rx_claim.next = claim.into();
+        dut.rx_waive.next = waive.into();
         drive_engine(
             &mut self.tx,
             step,
@@ -201,6 +217,7 @@ impl Bench {
                     .push_back((access.offset, dut.regs.rdata.val().to_u32()));
             }
         }
+        self.whole = dut.sq_whole.val().to_u8();
         self.waiting = dut.regs.valid.val() && !dut.regs.ready.val();
         if dut.regs.valid.val() && dut.regs.ready.val() {
             self.outstanding = self.accesses.pop_front();
@@ -263,13 +280,43 @@ impl Bench {
             if completion.valid.val() && completion.ready.val() {
                 engine.completions.pop_front();
                 engine.accepted += 1;
-                engine.offered = false;
+                (engine.offered, engine.promised) = (false, false);
             }
             if fault.valid.val() && fault.ready.val() {
                 engine.faults.pop_front();
             }
         }
     }
+}
+
+/// Promises the engine's next completion when the ring has room, and now and then one that it takes back. Answers the queue pairs
+/// that are promised and taken back in this cycle; `open` is as of the cycle before.
+fn promise(engine: &mut Engine, step: &mut Step, open: u64) -> [u64; 2] {
+    let [mut claim, mut waive] = [0, 0];
+    if let Some((queue, _)) = engine.futile.take_if(|f| f.1 <= step.cycle) {
+        waive = 1 << queue;
+    }
+    if step.in_reset() || step.cycle < engine.claimed + 5 {
+        return [claim, waive];
+    }
+    let wanted = if engine.futile.is_none() && step.rng.random_ratio(1, 100) {
+        let queue = step.rng.random_range(0..PAIRS);
+        Some((queue, true))
+    } else {
+        let first = engine.completions.front().filter(|_| !engine.promised);
+        first.map(|&(queue, _)| (queue, false))
+    };
+    if let Some((queue, futile)) = wanted.filter(|w| open >> w.0 & 1 == 1) {
+        claim = 1 << queue;
+        engine.claimed = step.cycle;
+        if futile {
+            let until = step.cycle + step.rng.random_range(1..60);
+            engine.futile = Some((queue, until));
+        } else {
+            engine.promised = true;
+        }
+    }
+    [claim, waive]
 }
 
 fn drive_engine(
@@ -283,7 +330,7 @@ fn drive_engine(
         if let Some(&(queue, data)) = engine
             .completions
             .front()
-            .filter(|_| engine.offer.now(&mut step.rng))
+            .filter(|_| engine.promised && engine.offer.now(&mut step.rng))
         {
             completion.queue.next = (queue as u64).into();
             completion.data.next = from_u128(data);

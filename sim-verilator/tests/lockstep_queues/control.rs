@@ -6,6 +6,7 @@ use nic_abi::block::{DEVICE, device, queue as pair};
 use nic_abi::completion::{self, Completion};
 use nic_abi::fault::QueueFault;
 use nic_abi::stats::Stat;
+use nic_abi::tx;
 use sim_lockstep::Step;
 
 /// Runs a script: called once whenever all accesses are done, with its number, until it returns false; then on to the end.
@@ -178,6 +179,38 @@ fn a_failed_descriptor_read_is_a_quarantine_and_leaves_the_other_pair_alone() {
                 };
                 assert_eq!(drivers[0].completions, [event.encode(false)]);
                 assert_eq!(bench.rx.taken.iter().filter(|t| t.0 == 1).count(), 20);
+                return false;
+            }
+        }
+        true
+    });
+}
+
+#[test]
+fn a_request_is_whole_when_its_last_descriptor_has_come() {
+    let mut bench = Bench::default();
+    bench.take = false;
+    let mut drivers = [Driver::new(0, 5, 5, 7), Driver::new(1, 5, 5, 7)];
+    let context = |buffers| tx::BUFFERS.set(tx::TYPE.set(0, tx::TYPE_CONTEXT), buffers);
+    let buffer = tx::TYPE.set(0, tx::TYPE_BUFFER);
+    play(&mut bench, 9_000, 200, |bench, scene| {
+        match scene {
+            0 => drivers.iter_mut().for_each(|d| d.enable(bench, 0)),
+            1 => {
+                drivers[0].post_sq(bench, [context(31)].into_iter().chain([buffer; 30]));
+                drivers[1].post_sq(bench, [context(1), buffer]);
+            }
+            2 => {
+                assert_eq!(bench.whole, 0b10);
+                drivers[0].post_sq(bench, [buffer]);
+            }
+            3 => {
+                assert_eq!(bench.whole, 0b11);
+                bench.take = true;
+            }
+            _ => {
+                assert_eq!(bench.tx.taken.len(), 34);
+                assert_eq!(bench.whole, 0);
                 return false;
             }
         }

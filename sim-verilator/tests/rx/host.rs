@@ -28,6 +28,8 @@ struct Queue {
     /// Taken by the NIC and not completed.
     taken: VecDeque<(u16, u128)>,
     next_index: u16,
+    /// Completions promised and not given.
+    promised: u64,
 }
 
 /// What the host does, beside sending frames.
@@ -59,7 +61,8 @@ pub struct Host {
     input: VecDeque<(longshore_hdl::stream::checker::Sample, usize)>,
     begun: bool,
     parts: Vec<u8>,
-    rx_queue: u64,
+    /// Queue pair for frames.
+    pub rx_queue: u64,
     /// Frames sent.
     pub sent: Vec<Vec<u8>>,
     next_delivered: usize,
@@ -112,6 +115,7 @@ impl Host {
         host.set("rx_enable", 1);
         host.set("promiscuous", 1);
         host.set("max_frame", 16_383);
+        host.set("open", 3);
         host.set("reset", 1);
         let clock = host.ports["clock"];
         host.dut.run(clock, 3, 4_000, &[]);
@@ -216,6 +220,7 @@ impl Host {
         self.dut.eval();
         self.see_counters();
         self.see_descriptors();
+        self.see_promises();
         if ready[0] && self.get("wr$valid") == 1 {
             self.see_write();
         }
@@ -247,6 +252,7 @@ impl Host {
                 queue.posted.clear();
             } else if !queue.runs && busy >> i & 1 == 0 && self.rng.random_ratio(1, 50) {
                 // Enabled again: all indexes return to 0.
+                assert_eq!(queue.promised, 0, "what was held is given back");
                 queue.runs = true;
                 queue.taken.clear();
                 queue.next_index = 0;
@@ -311,6 +317,18 @@ impl Host {
         }
     }
 
+    fn see_promises(&mut self) {
+        let (claim, waive) = (self.get("claim"), self.get("waive"));
+        for (i, queue) in self.queues.iter_mut().enumerate() {
+            queue.promised += claim >> i & 1;
+            let released = waive >> i & 1;
+            queue.promised = queue
+                .promised
+                .checked_sub(released)
+                .expect("a promise taken back that was not given");
+        }
+    }
+
     fn see_counters(&mut self) {
         let stat = self.get("stat");
         assert_eq!(stat >> 12, 0, "a counter that is not reception's");
@@ -355,6 +373,8 @@ impl Host {
         let Ok(Completion::Rx(c)) = Completion::decode(raw) else {
             panic!("{raw:#x} is no receive completion")
         };
+        let promised = self.queues[i].promised.checked_sub(1);
+        self.queues[i].promised = promised.expect("a completion that was not promised");
         let (index, word) = self.queues[i]
             .taken
             .pop_front()

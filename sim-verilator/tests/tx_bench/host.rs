@@ -3,6 +3,7 @@
 use longshore_hdl::stream::{checker::Sample, frames::Assembler};
 use nic_abi::{
     completion::Completion,
+    ring::COMPLETIONS_KEPT,
     stats::Stat,
     tx::{self, TxContext},
 };
@@ -17,6 +18,8 @@ pub(crate) const QUEUES: usize = 2;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inputs {
     pub(crate) run: u8,
+    pub(crate) whole: u8,
+    pub(crate) open: u8,
     /// Descriptor and index.
     pub(crate) sq: [Option<(u128, u16)>; QUEUES],
     pub(crate) rd_req_ready: bool,
@@ -40,6 +43,8 @@ pub(crate) struct Outputs {
     pub(crate) stat: u32,
     pub(crate) stat_bytes: u16,
     pub(crate) busy: u8,
+    pub(crate) claim: u8,
+    pub(crate) waive: u8,
 }
 
 /// A request as the driver posts it.
@@ -87,6 +92,17 @@ pub(crate) struct Host {
     pub(crate) stats: [u64; 32],
     pub(crate) bytes: u64,
     pub(crate) most_outstanding: usize,
+    /// Entries of a completion ring.
+    pub(crate) ring: u64,
+    /// Queues whose completions are read.
+    pub(crate) reading: u8,
+    /// Queues whose next request is not there as a whole.
+    pub(crate) half: u8,
+    /// Completions of each queue: promised, and given and not read.
+    pub(crate) promised: [u64; QUEUES],
+    unread: [u64; QUEUES],
+    /// `open` of the coming cycles: it lags by three.
+    opens: VecDeque<u8>,
     memory: BTreeMap<u64, Vec<u8>>,
     broken: Vec<u64>,
     next_addr: u64,
@@ -122,6 +138,12 @@ impl Host {
             stats: [0; 32],
             bytes: 0,
             most_outstanding: 0,
+            ring: 32,
+            reading: 0b11,
+            half: 0,
+            promised: [0; QUEUES],
+            unread: [0; QUEUES],
+            opens: VecDeque::from([0; 3]),
             memory: BTreeMap::new(),
             broken: Vec::new(),
             next_addr: 0x1_0000,
@@ -208,6 +230,7 @@ impl Host {
     /// Whether nothing is under way.
     pub(crate) fn idle(&self) -> bool {
         self.busy == 0
+            && self.promised == [0; QUEUES]
             && self.reads.is_empty()
             && self.stats[Stat::TxSegments as usize] == self.stats[Stat::TxFrames as usize]
             && (0..QUEUES).all(|q| self.rings[q].is_empty() || self.run >> q & 1 == 0)
@@ -245,13 +268,28 @@ impl Host {
     /// The inputs of the coming cycle.
     pub(crate) fn drive(&mut self, rng: &mut impl Rng) -> Inputs {
         self.inputs.run = self.run;
+        self.inputs.whole = 0;
+        let mut open = 0;
         for q in 0..QUEUES {
-            if !self.offered[q] {
+            if self.reading >> q & 1 == 1 && rng.random_ratio(1, 8) {
+                self.unread[q] = self.unread[q].saturating_sub(1);
+            }
+            let taken = self.promised[q] + self.unread[q];
+            open |= u8::from(taken + u64::from(COMPLETIONS_KEPT) < self.ring) << q;
+            if self.run >> q & 1 == 0 {
+                // Nothing is offered of a queue that does not run.
+                self.offered[q] = false;
+                self.inputs.sq[q] = None;
+            } else if self.offered[q] {
+                self.inputs.whole |= 1 << q & !self.half;
+            } else {
                 let front = self.rings[q].front().map(|d| (d.0, d.1));
                 self.inputs.sq[q] = front.filter(|_| self.pace_sq.now(rng));
                 self.offered[q] = self.inputs.sq[q].is_some();
             }
         }
+        self.opens.push_back(open);
+        self.inputs.open = self.opens.pop_front().expect("pushed above");
         self.inputs.rd_req_ready = self.pace_req.now(rng);
         self.inputs.rd_rsp = self.response(rng);
         self.outstanding -= usize::from(self.inputs.rd_rsp.is_some());
@@ -264,6 +302,14 @@ impl Host {
     /// What moves at the edge that ends this cycle.
     pub(crate) fn observe(&mut self, out: &Outputs, rng: &mut impl Rng) {
         for q in 0..QUEUES {
+            self.promised[q] += u64::from(out.claim >> q & 1);
+            let released = u64::from(out.waive >> q & 1);
+            let left = self.promised[q].checked_sub(released);
+            self.promised[q] = left.expect("a promise taken back that was not given");
+            assert!(
+                self.promised[q] + self.unread[q] < self.ring,
+                "the event's entry was promised"
+            );
             if self.offered[q] && out.sq_ready[q] {
                 self.offered[q] = false;
                 if let Some((_, _, Some(request))) = self.rings[q].pop_front() {
@@ -290,6 +336,10 @@ impl Host {
         }
         self.frames.extend(self.wire.sample(&sample));
         if let Some((entry, queue)) = out.completion.filter(|_| self.inputs.completion_ready) {
+            let q = usize::from(queue);
+            let left = self.promised[q].checked_sub(1);
+            self.promised[q] = left.expect("a completion that was not promised");
+            self.unread[q] += 1;
             let completion = Completion::decode(entry).expect("no completion");
             self.completions.push((queue, completion));
         }

@@ -8,6 +8,8 @@ use sim_verilator::verilated::{PortId, Verilated};
 /// Sets the inputs of the rust-hdl model.
 pub(crate) fn set<const R: usize, const S: usize>(dut: &mut Tx<QUEUES, R, S>, inputs: &Inputs) {
     dut.run.next = u64::from(inputs.run).into();
+    dut.whole.next = u64::from(inputs.whole).into();
+    dut.open.next = u64::from(inputs.open).into();
     for q in 0..QUEUES {
         let (data, index) = inputs.sq[q].unwrap_or_default();
         dut.sq[q].data.next = from_u128(data);
@@ -61,6 +63,8 @@ pub(crate) fn get<const R: usize, const S: usize>(dut: &Tx<QUEUES, R, S>) -> Out
         stat: dut.stat.val().to_u32(),
         stat_bytes: dut.stat_bytes.val().to_u16(),
         busy: dut.busy.val().to_u8(),
+        claim: dut.claim.val().to_u8(),
+        waive: dut.waive.val().to_u8(),
     }
 }
 
@@ -82,6 +86,7 @@ macro_rules! pins {
 }
 pins! {
     clock = "clock", reset = "reset", run = "run", busy = "busy",
+    whole = "whole", open = "open", claim = "claim", waive = "waive",
     req_addr = "rd_req$addr", req_len = "rd_req$len", req_tag = "rd_req$tag", req_valid = "rd_req$valid", req_ready = "rd_req$ready",
     rsp_data = "rd_rsp$data", rsp_tag = "rd_rsp$tag", rsp_last = "rd_rsp$last", rsp_err = "rd_rsp$err",
     rsp_valid = "rd_rsp$valid", rsp_ready = "rd_rsp$ready",
@@ -117,6 +122,8 @@ impl Fast {
         let (inputs, p) = (host.drive(rng), &self.pins);
         let dut = &mut self.dut;
         dut.set(p.run, inputs.run.into());
+        dut.set(p.whole, inputs.whole.into());
+        dut.set(p.open, inputs.open.into());
         for q in 0..QUEUES {
             let (data, index) = inputs.sq[q].unwrap_or_default();
             dut.set_words(p.sq[q][0], &words(data));
@@ -177,6 +184,8 @@ impl Fast {
             stat: get(p.stat) as u32,
             stat_bytes: get(p.stat_bytes) as u16,
             busy: get(p.busy) as u8,
+            claim: get(p.claim) as u8,
+            waive: get(p.waive) as u8,
         }
     }
 

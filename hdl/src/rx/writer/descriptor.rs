@@ -25,7 +25,7 @@ crate::layout_decoder! {
 }
 
 // The kernel tells alignment by the low six bits of address and length, and the largest length by the top bit.
-const _: () = assert!(rx::BUFFER_ALIGN == 1 << 6 && rx::BUFFER_MAX == 1 << 16);
+const _: () = assert!(rx::BUFFER_ALIGN == 1 << 6 && rx::BUFFER_MAX == (1 << 16) - (1 << 6));
 
 /// Descriptor of one of `Q` queues; see the [module](self) for the contract.
 #[derive(LogicBlock)]
@@ -116,7 +116,9 @@ impl<const Q: usize> Logic for Descriptor<Q> {
         self.part.next.len = self.len.val();
         self.part.next.index = self.number.q.val();
         self.cause.next = 0.into();
-        if (self.len.val() == 0) | (self.len.val().get_bits::<6>(0) != 0) | (self.len.val() > 65536)
+        if (self.len.val() == 0)
+            | (self.len.val().get_bits::<6>(0) != 0)
+            | self.len.val().get_bit(16)
         {
             self.cause.next = self.bad_length.val();
         }

@@ -71,6 +71,12 @@ pub struct Writer<const Q: usize> {
     pub run: Signal<In, Bits<8>>,
     /// Queue pairs with descriptors posted and not delivered.
     pub pending: Signal<In, Bits<8>>,
+    /// Queue pairs with room for the completion of one more buffer.
+    pub open: Signal<In, Bits<8>>,
+    /// Queue pairs that a completion is promised of.
+    pub claim: Signal<Out, Bits<8>>,
+    /// Queue pairs of which such a promise is taken back.
+    pub waive: Signal<Out, Bits<8>>,
     /// Receive descriptors.
     pub desc: [DescriptorSink; Q],
     /// Data.
@@ -102,6 +108,7 @@ pub struct Writer<const Q: usize> {
     slot: Completion,
     pair: Signal<Local, Bits<4>>,
     coming: Signal<Local, Bit>,
+    opens: Signal<Local, Bit>,
     moves: Signal<Local, Bit>,
     next_emitted: Signal<Local, Bits<7>>,
     found_len: Signal<Local, Bits<17>>,
@@ -118,6 +125,9 @@ impl<const Q: usize> Default for Writer<Q> {
             rx_queue: Default::default(),
             run: Default::default(),
             pending: Default::default(),
+            open: Default::default(),
+            claim: Default::default(),
+            waive: Default::default(),
             desc: std::array::from_fn(|_| Default::default()),
             wr: Default::default(),
             completion: Default::default(),
@@ -138,6 +148,7 @@ impl<const Q: usize> Default for Writer<Q> {
             slot: Default::default(),
             pair: Default::default(),
             coming: Default::default(),
+            opens: Default::default(),
             moves: Default::default(),
             next_emitted: Default::default(),
             found_len: Default::default(),
@@ -156,6 +167,9 @@ impl<const Q: usize> Logic for Writer<Q> {
         // Wires between the parts and to the outside.
         self.pair.next = self.frame.q.val().queue;
         self.coming.next = false;
+        self.opens.next = false;
+        self.claim.next = self.held.claim.val();
+        self.waive.next = self.held.waive.val();
         for i in 0..Q {
             self.descriptor.desc[i].data.next = self.desc[i].data.val();
             self.descriptor.desc[i].index.next = self.desc[i].index.val();
@@ -163,6 +177,7 @@ impl<const Q: usize> Logic for Writer<Q> {
             self.desc[i].ready.next = self.descriptor.desc[i].ready.val();
             if self.pair.val().index() == i {
                 self.coming.next = self.pending.val().get_bit(i);
+                self.opens.next = self.open.val().get_bit(i);
             }
         }
         // From the register itself: apart from what is decided below, or simulators see a loop.
@@ -229,12 +244,12 @@ impl<const Q: usize> Logic for Writer<Q> {
                     self.step.d.next = Step::Drain;
                 } else if self.frame.q.val().used != self.held.count.val() {
                     self.step.d.next = Step::Found;
-                } else if (self.frame.q.val().used != 64) & self.descriptor.there.val() {
-                    self.descriptor.take.next = true;
-                    self.step.d.next = Step::Check;
-                } else if (self.frame.q.val().used == 64) | !self.coming.val() {
+                } else if (self.frame.q.val().used == 64) | !self.opens.val() | !self.coming.val() {
                     self.frame.d.next.starved = true;
                     self.step.d.next = Step::Drain;
+                } else if self.descriptor.there.val() {
+                    self.descriptor.take.next = true;
+                    self.step.d.next = Step::Check;
                 }
             }
             Step::Found => {

@@ -46,6 +46,10 @@ pub struct Held<const Q: usize> {
     pub count: Signal<Out, Bits<7>>,
     /// The descriptor wanted, one cycle later.
     pub found: Signal<Out, Part>,
+    /// Queue pairs of which one more is held in this cycle.
+    pub claim: Signal<Out, Bits<8>>,
+    /// Queue pairs of which one is dropped in this cycle.
+    pub waive: Signal<Out, Bits<8>>,
     /// Queue pairs of which some are held, or of which a frame is at hand.
     pub holding: Signal<Out, Bits<8>>,
     lane: [HeldLane; Q],
@@ -58,6 +62,9 @@ pub struct Held<const Q: usize> {
     chosen: [Signal<Local, Bit>; Q],
     busy: [Signal<Local, Bit>; Q],
     mask: [Signal<Local, Bits<8>>; 9],
+    claims: [Signal<Local, Bits<8>>; 9],
+    waives: [Signal<Local, Bits<8>>; 9],
+    stores: [Signal<Local, Bit>; Q],
 }
 
 impl<const Q: usize> Default for Held<Q> {
@@ -83,6 +90,8 @@ impl<const Q: usize> Default for Held<Q> {
             runs: Default::default(),
             count: Default::default(),
             found: Default::default(),
+            claim: Default::default(),
+            waive: Default::default(),
             holding: Default::default(),
             lane: std::array::from_fn(|_| Default::default()),
             parts: Bram::new(Output::Direct),
@@ -94,6 +103,9 @@ impl<const Q: usize> Default for Held<Q> {
             chosen: std::array::from_fn(|_| Default::default()),
             busy: std::array::from_fn(|_| Default::default()),
             mask: Default::default(),
+            claims: Default::default(),
+            waives: Default::default(),
+            stores: std::array::from_fn(|_| Default::default()),
         }
     }
 }
@@ -118,13 +130,16 @@ impl<const Q: usize> Logic for Held<Q> {
         self.head.next = 0.into();
         self.fill.next = 0.into();
         self.mask[0].next = 0.into();
+        self.claims[0].next = 0.into();
+        self.waives[0].next = 0.into();
         for i in 0..Q {
             self.chosen[i].next = self.pair.val().index() == i;
             self.lane[i].clock.next = self.clock.val();
             self.lane[i].reset.next = self.reset.val();
             self.lane[i].run.next = self.run.val().get_bit(i);
             self.lane[i].active.next = self.active.val() & self.chosen[i].val();
-            self.lane[i].store.next = self.store.val() & self.chosen[i].val();
+            self.stores[i].next = self.store.val() & self.chosen[i].val();
+            self.lane[i].store.next = self.stores[i].val();
             self.lane[i].retire.next = self.retire.val() & self.chosen[i].val();
             self.lane[i].used.next = self.used.val();
             self.lane[i].stop.next = self.stop.val() & self.chosen[i].val();
@@ -135,11 +150,19 @@ impl<const Q: usize> Logic for Held<Q> {
             self.busy[i].next =
                 self.lane[i].holds.val() | (self.active.val() & self.chosen[i].val());
             self.mask[i + 1].next = self.mask[i].val().replace_bit(i, self.busy[i].val());
+            self.claims[i + 1].next = self.claims[i].val().replace_bit(i, self.stores[i].val());
+            self.waives[i + 1].next = self.waives[i]
+                .val()
+                .replace_bit(i, self.lane[i].waive.val());
         }
         for i in Q..8 {
             self.mask[i + 1].next = self.mask[i].val();
+            self.claims[i + 1].next = self.claims[i].val();
+            self.waives[i + 1].next = self.waives[i].val();
         }
         self.holding.next = self.mask[8].val();
+        self.claim.next = self.claims[8].val();
+        self.waive.next = self.waives[8].val();
         self.read_at.next = self.head.val() + self.at.val().get_bits::<6>(0);
         self.write_at.next = self.head.val() + self.fill.val().get_bits::<6>(0);
         self.base.next = bit_cast::<9, 3>(self.pair.val().get_bits::<3>(0)) << 6;

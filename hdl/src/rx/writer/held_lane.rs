@@ -1,7 +1,8 @@
 //! The descriptors that are held of one queue: how many, and where the oldest lies.
 //!
 //! Contract: `store` adds one behind the last, `retire` removes the `used` oldest; `stop` drops all and keeps the queue from running until
-//! `run` has fallen. While `run` is low and the writer is not `active` on this queue, nothing is held.
+//! `run` has fallen. Once `run` is low and the writer is not `active` on this queue, all are dropped. They are dropped one a cycle, each with
+//! `waive`: it takes back the completion that it promised. Until then the queue does not run.
 //!
 //! - Latency: 1 cycle.
 
@@ -17,6 +18,8 @@ pub struct HeldState {
     pub count: Bits<7>,
     /// A descriptor was bad; the queue pair goes to quarantine.
     pub stopped: Bit,
+    /// What is held is being dropped.
+    pub dropping: Bit,
 }
 
 /// Descriptors held of one queue; see the [module](self) for the contract.
@@ -46,6 +49,8 @@ pub struct HeldLane {
     pub count: Signal<Out, Bits<7>>,
     /// There are some.
     pub holds: Signal<Out, Bit>,
+    /// One is dropped.
+    pub waive: Signal<Out, Bit>,
     s: DFF<HeldState>,
     behind: Signal<Local, Bits<6>>,
 }
@@ -62,17 +67,26 @@ impl Logic for HeldLane {
             self.s.d.next.head = self.s.q.val().head + self.behind.val();
             self.s.d.next.count = self.s.q.val().count - self.used.val();
         }
+        self.waive.next = false;
+        if self.s.q.val().dropping {
+            if self.s.q.val().count == 0 {
+                self.s.d.next.dropping = false;
+            } else {
+                self.s.d.next.count = self.s.q.val().count - 1;
+                self.waive.next = true;
+            }
+        }
         if self.stop.val() {
-            self.s.d.next.count = 0.into();
+            self.s.d.next.dropping = true;
             self.s.d.next.stopped = true;
         }
         if !self.run.val() {
             self.s.d.next.stopped = false;
-            if !self.active.val() {
-                self.s.d.next.count = 0.into();
+            if !self.active.val() & (self.s.q.val().count != 0) {
+                self.s.d.next.dropping = true;
             }
         }
-        self.runs.next = self.run.val() & !self.s.q.val().stopped;
+        self.runs.next = self.run.val() & !self.s.q.val().stopped & !self.s.q.val().dropping;
         self.head.next = self.s.q.val().head;
         self.count.next = self.s.q.val().count;
         self.holds.next = self.s.q.val().count != 0;
@@ -80,6 +94,7 @@ impl Logic for HeldLane {
             self.s.d.next.head = 0.into();
             self.s.d.next.count = 0.into();
             self.s.d.next.stopped = false;
+            self.s.d.next.dropping = false;
         }
     }
 }
