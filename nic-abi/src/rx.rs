@@ -2,8 +2,9 @@
 //!
 //! A frame is written as it came, Ethernet header first, without FCS. A frame longer than the buffer
 //! goes on in the next one, with MORE set in every completion but the last. A frame that runs out of buffers, or whose queue pair's completion ring
-//! has no room ([`crate::ring::COMPLETIONS_KEPT`]), is dropped and counted; it never waits for the driver. So a driver gives back what it has read of
-//! the completion ring before it posts the buffers anew.
+//! has no room ([`crate::ring::COMPLETIONS_KEPT`]), is dropped and counted; it never waits for the driver. That does not happen to
+//! a driver whose posted buffers, transmit requests under way, and completions that it has not given back never add up to more than the ring but
+//! those two entries.
 
 use crate::fault::QueueFault;
 use crate::field::{Field, Layout};
