@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use longshore_sysfs::Sysfs;
 
-use super::{Guest, sample};
+use super::{Guest, memory, sample};
 
 const COMMAND: &str = "/bin/longshore";
 const ADDRESS: &str = "192.0.2.1/24";
@@ -36,6 +36,8 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
     .concat())?;
     ensure!(ping.contains("3 answered"), "{ping}");
 
+    // As docs/HOST-SETUP.md advises.
+    memory::reserve(32)?;
     // Down and up as a client.
     let (path, sum) = sample::make()?;
     let answer = guest.outside.ask(&format!("serve {}", sample::LEN))?;
@@ -80,6 +82,7 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
         "{answer} instead of {sum}"
     );
 
+    memory::reserve(0)?;
     run(&["unbind", &nic])?;
     ensure!(
         sysfs.function(guest.nics[0])?.driver.is_none(),
@@ -90,11 +93,17 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
 
 /// What the command prints; its errors go to the console too.
 fn run(arguments: &[&str]) -> Result<String> {
+    let started = std::time::Instant::now();
     let output = Command::new(COMMAND)
         .args(arguments)
         .output()
         .with_context(|| format!("starting {COMMAND}"))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    eprintln!(
+        "longshore {}: {:.1} s\n{said}",
+        arguments.join(" "),
+        started.elapsed().as_secs_f64()
+    );
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
         bail!(

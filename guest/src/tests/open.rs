@@ -4,11 +4,14 @@ use anyhow::{Result, bail, ensure};
 use longshore_device::{Device, DeviceError};
 use longshore_device_vfio::{Capabilities, OpenError, Vfio};
 use longshore_driver::Nic;
-use longshore_sysfs::{Sysfs, SysfsError, VFIO_PCI};
+use longshore_sysfs::{Address, Sysfs, SysfsError, VFIO_PCI};
 use nic_abi::{
     block::{DEVICE, device},
     pci,
 };
+
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::Guest;
 use crate::card;
@@ -59,8 +62,32 @@ pub(super) fn refusals(guest: &Guest) -> Result<String> {
         Err(OpenError::Sysfs(SysfsError::NoFunction { .. })) => {}
         other => bail!("opened what is not there: {:?}", other.map(|_| ())),
     }
+    not_allowed(&sysfs, address)?;
     drop(Vfio::open(address)?);
-    Ok("unbound, in use, missing: each by its name".into())
+    Ok("unbound, in use, missing, not allowed: each by its name".into())
+}
+
+/// Somebody who may not open the group's file is told which.
+fn not_allowed(sysfs: &Sysfs, address: Address) -> Result<()> {
+    let node = sysfs.group_node(sysfs.group(address)?.number);
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o000))?;
+    // Root without the right to pass over permissions; capabilities are the thread's, which ends here.
+    let opened = std::thread::scope(|s| {
+        s.spawn(|| -> Result<_> {
+            let mut mine = capabilities(None)?;
+            let all = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+            mine.effective.remove(all);
+            set_capabilities(None, mine)?;
+            Ok(Vfio::open(address).map(drop))
+        })
+        .join()
+    });
+    fs::set_permissions(&node, fs::Permissions::from_mode(0o600))?;
+    match opened {
+        Ok(Ok(Err(OpenError::Denied { path }))) if path == node => Ok(()),
+        Ok(other) => bail!("opened without permission: {other:?}"),
+        Err(_) => bail!("the thread panicked"),
+    }
 }
 
 pub(super) fn map_bar0(guest: &Guest) -> Result<String> {

@@ -117,7 +117,7 @@ impl Outside {
     /// Stops the simulator for a while.
     fn stall(&self, time: Duration) -> Result<String> {
         let simulator = self.simulator.borrow();
-        simulator.signal(Signal::STOP)?;
+        simulator.stop()?;
         std::thread::sleep(time.min(self.limit));
         simulator.signal(Signal::CONT)?;
         Ok(String::new())

@@ -1,7 +1,7 @@
 //! Children that cannot stay behind.
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// A child in a process group of its own, under `timeout`, so that it ends in time even if this program is killed.
-/// Dropping it kills the group and waits for it.
+/// A child in a process group of its own, started by the words of [`limited`], so that it ends even if this program is
+/// killed. Dropping it kills the group and waits for it.
 pub(crate) struct Group {
     child: Child,
     name: &'static str,
@@ -19,12 +19,14 @@ pub(crate) struct Group {
 /// Beyond the limit that this program keeps itself.
 const GRACE: u64 = 30;
 
-/// `program` under a time limit, for [`Group::start`].
+/// The first words of a command for [`Group::start`]: a time limit, and an end when this program ends, however it does
+/// (`PR_SET_PDEATHSIG`: an interrupt from the terminal does not reach another group).
 pub(crate) fn limited(limit: Duration) -> Command {
-    let mut command = Command::new("timeout");
-    command
-        .args(["--kill-after", "5"])
-        .arg((limit.as_secs() + GRACE).to_string());
+    let seconds = (limit.as_secs() + GRACE).to_string();
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "TERM"]);
+    command.args(["timeout", "--kill-after", "5", &seconds]);
+    command.args(["setpriv", "--pdeathsig", "KILL"]);
     command
 }
 
@@ -63,6 +65,12 @@ impl Group {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Stops all of the group but `timeout`, its leader, which so can still end it.
+    pub(crate) fn stop(&self) -> io::Result<()> {
+        self.signal(Signal::STOP)?;
+        Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 
     /// Sends a signal to all of the group.
