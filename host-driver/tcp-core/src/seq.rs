@@ -26,6 +26,12 @@ impl SeqNumber {
     }
 }
 
+/// The low half of a position.
+#[expect(clippy::cast_possible_truncation)]
+pub(crate) const fn low(position: u64) -> u32 {
+    position as u32
+}
+
 impl PartialOrd for SeqNumber {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.distance_from(*other).cmp(&0))

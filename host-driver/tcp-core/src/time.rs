@@ -83,6 +83,26 @@ impl From<Millis> for Duration {
     }
 }
 
+/// An instant in milliseconds, modulo 2³² (49 days): for what is compared within hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tick(u32);
+
+impl Tick {
+    #[expect(clippy::cast_possible_truncation)]
+    pub(crate) fn new(at: Duration) -> Self {
+        Self(
+            at.as_secs()
+                .wrapping_mul(1000)
+                .wrapping_add(u64::from(at.subsec_millis())) as u32,
+        )
+    }
+
+    /// How long ago it was, at `now`.
+    pub(crate) fn elapsed(self, now: Duration) -> Duration {
+        Duration::from_millis(u64::from(Self::new(now).0.wrapping_sub(self.0)))
+    }
+}
+
 /// An instant in microseconds, modulo 2³² (71 minutes): for the send times of data in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Micros(pub(crate) u32);

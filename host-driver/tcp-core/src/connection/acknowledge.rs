@@ -11,8 +11,8 @@ use crate::congestion::AckSample;
 use crate::congestion::CongestionControl as _;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
-use crate::seq::SeqNumber;
-use crate::time::Micros;
+use crate::seq::{SeqNumber, low};
+use crate::time::{Micros, Tick};
 
 /// What an acknowledgement tells that was not known.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Connection {
             // RFC 9293 §3.8.6.1, MUST-37: while the peer answers, the connection stays open.
             self.timers.retries = 0;
         }
-        let window = u64::from(segment.window) << self.negotiated.send_shift;
+        let window = u32::from(segment.window) << self.negotiated.send_shift;
         let mut events = Events::empty();
         let duplicate = self.is_duplicate(segment, ack, window);
         let tells = ack > self.snd.una || duplicate || !segment.options.sack.is_empty();
@@ -61,7 +61,7 @@ impl Connection {
     }
 
     /// RFC 5681 §2: what makes an ACK a duplicate.
-    fn is_duplicate(&self, segment: &Segment, ack: u64, window: u64) -> bool {
+    fn is_duplicate(&self, segment: &Segment, ack: u64, window: u32) -> bool {
         ack == self.snd.una
             && self.snd.max > self.snd.una
             && segment.payload_len == 0
@@ -118,7 +118,7 @@ impl Connection {
             return Events::empty();
         }
         self.timers.retries = 0;
-        self.progress = now.into();
+        self.progress = Tick::new(now);
         self.tail_moved = true;
         self.rtt.reset_back_off();
         if self.snd.in_flight() > 0 {
@@ -409,12 +409,12 @@ impl Connection {
             return;
         };
         if !probe.again {
-            if ack >= probe.end {
+            if self.snd.seq(ack) >= probe.end {
                 self.tail_probe = None;
             }
             return;
         }
-        let end = self.snd.seq(probe.end);
+        let (end, ack) = (probe.end, self.snd.seq(ack));
         let twice = news.dsack
             && segment
                 .options
@@ -471,11 +471,12 @@ impl Connection {
     }
 
     /// RFC 9293 §3.10.7.4: "if SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)".
-    fn update_window(&mut self, seq: u64, ack: u64, window: u64) {
+    fn update_window(&mut self, seq: u64, ack: u64, window: u32) {
         let snd = &mut self.snd;
         if ack < snd.una {
             return;
         }
+        let (seq, ack) = (SeqNumber(low(seq)), SeqNumber(low(ack)));
         if snd.wl1 < seq || (snd.wl1 == seq && snd.wl2 <= ack) {
             if snd.wnd == 0 && window > 0 && self.recovery.phase == Phase::Loss {
                 // What went into the closed window as a probe was not taken.
@@ -510,10 +511,4 @@ impl Connection {
             _ => Events::empty(),
         }
     }
-}
-
-/// The low half of a position.
-#[expect(clippy::cast_possible_truncation)]
-fn low(position: u64) -> u32 {
-    position as u32
 }

@@ -6,17 +6,6 @@ use super::{Connection, Phase};
 use crate::congestion::{Algorithm, CongestionControl as _, MarkSample};
 use crate::segment::{Flags, Segment};
 
-/// State of a connection that uses ECN.
-#[derive(Clone, Debug, Default)]
-pub(super) struct EcnState {
-    /// What we send has ECE.
-    pub(super) echo: bool,
-    /// The next new data has CWR.
-    pub(super) reduced: bool,
-    /// Marks are answered again once this position is acknowledged.
-    recover: u64,
-}
-
 impl Connection {
     /// A segment has arrived: its mark is for us to echo.
     pub(super) fn take_mark(&mut self, segment: &Segment) {
@@ -25,18 +14,18 @@ impl Connection {
         }
         if self.settings.congestion == Algorithm::Dctcp {
             // RFC 8257 §3.2: the echo is of each segment, and a change is told at once.
-            if self.ecn.echo != segment.ce {
-                self.ecn.echo = segment.ce;
+            if self.ecn_echo != segment.ce {
+                self.ecn_echo = segment.ce;
                 self.ack.now = true;
             }
             return;
         }
         // RFC 3168 §6.1.3: the echo goes on until the sender says that it has reduced its window.
         if segment.has(Flags::CWR) {
-            self.ecn.echo = false;
+            self.ecn_echo = false;
         }
         if segment.ce {
-            self.ecn.echo = true;
+            self.ecn_echo = true;
             self.counters.marked += 1;
         }
     }
@@ -54,11 +43,11 @@ impl Connection {
         });
         // RFC 3168 §6.1.2: "the TCP … SHOULD NOT … react to congestion more than once every window of data", and losses
         // are reacted to already.
-        if !marked || self.snd.una <= self.ecn.recover || self.recovery.phase != Phase::Open {
+        if !marked || self.snd.una <= self.ecn_recover || self.recovery.phase != Phase::Open {
             return;
         }
-        self.ecn.recover = self.snd.max;
-        self.ecn.reduced = true;
+        self.ecn_recover = self.snd.max;
+        self.ecn_reduced = true;
         self.counters.echoes += 1;
         let (flight, mss) = (self.snd.in_flight(), self.mss());
         self.control.on_mark(now, flight, mss);
@@ -70,7 +59,7 @@ impl Connection {
         if !self.negotiated.ecn || len == 0 {
             return (Flags::empty(), false);
         }
-        if core::mem::take(&mut self.ecn.reduced) {
+        if core::mem::take(&mut self.ecn_reduced) {
             (Flags::CWR, true)
         } else {
             (Flags::empty(), true)

@@ -23,7 +23,7 @@ impl Handshake<'_> {
         let snd = &mut self.connection.snd;
         snd.syn_due = false;
         snd.max = 1;
-        snd.wnd = u64::from(window);
+        snd.wnd = u32::from(window);
         snd.max_wnd = snd.wnd;
     }
 

@@ -63,7 +63,7 @@ impl Connection {
             rto: self.rtt.rto(),
             cwnd: self.control.window(),
             ssthresh: self.control.ssthresh(),
-            send_window: self.snd.wnd,
+            send_window: self.snd.wnd.into(),
             receive_window: self.rcv.window(),
             in_flight: self.snd.in_flight(),
             pipe: self.pipe(),

@@ -6,6 +6,7 @@ use super::text::Received;
 use super::{Connection, State};
 use crate::event::{ConnectionError, Events};
 use crate::segment::{Flags, Segment};
+use crate::seq::{SeqNumber, low};
 use crate::time_wait::TimeWaitOutcome;
 
 impl Connection {
@@ -88,7 +89,7 @@ impl Connection {
         }
         let mut events = Events::empty();
         if self.state == State::SynReceived {
-            self.snd.wl1 = seq;
+            self.snd.wl1 = SeqNumber(low(seq));
             events |= self.enter_established(now);
         }
         events |= self.acknowledge(now, segment, seq, ack);
@@ -184,7 +185,7 @@ impl Connection {
         let oldest = if self.state == State::SynReceived {
             1
         } else {
-            self.snd.una.saturating_sub(self.snd.max_wnd)
+            self.snd.una.saturating_sub(self.snd.max_wnd.into())
         };
         (oldest <= ack && ack <= self.snd.max).then_some(ack)
     }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Connection, State};
 use crate::config::KeepAlive;
 use crate::event::{ConnectionError, Events};
-use crate::time::{Deadline, Millis, Stamp};
+use crate::time::{Deadline, Millis, Tick};
 use crate::transmit::Transmit;
 
 /// What a connection keeps of its [`KeepAlive`].
@@ -71,7 +71,7 @@ impl Connection {
 
     /// Something has come from the peer.
     pub(super) fn note_sign_of_life(&mut self, now: Duration) {
-        self.heard = Stamp::from(now);
+        self.heard = Tick::new(now);
         self.keep_alive.sent = 0;
     }
 
@@ -125,8 +125,8 @@ impl Connection {
     }
 
     /// When the user time-out is over, if data waits for an acknowledgement or a window.
-    pub(super) fn user_timeout_at(&self) -> Option<Duration> {
+    pub(super) fn user_timeout_at(&self, now: Duration) -> Option<Duration> {
         let limit = Duration::from(self.settings.user_timeout);
-        (!limit.is_zero()).then(|| Duration::from(self.progress) + limit)
+        (!limit.is_zero()).then(|| now + limit.saturating_sub(self.progress.elapsed(now)))
     }
 }

@@ -44,11 +44,10 @@ use crate::options::Options;
 use crate::rtt::RttEstimator;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
-use crate::time::{Deadline, Stamp};
+use crate::time::{Deadline, Tick};
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
-use ecn::EcnState;
 use keep_alive::KeepAliveState;
 use probe::TailProbe;
 use rack::Rack;
@@ -84,12 +83,17 @@ pub struct Connection {
     tail_probe_due: bool,
     /// Something was sent or acknowledged since the timer for the next probe was armed.
     tail_moved: bool,
-    ecn: EcnState,
+    /// What we send has ECE.
+    ecn_echo: bool,
+    /// The next new data has CWR.
+    ecn_reduced: bool,
+    /// Echoed marks are answered again once this position is acknowledged.
+    ecn_recover: u64,
     keep_alive: KeepAliveState,
     /// When the peer was last heard.
-    heard: Stamp,
+    heard: Tick,
     /// When data was last acknowledged, or the first of what is in flight was sent.
-    progress: Stamp,
+    progress: Tick,
     /// Data does not leave before.
     departure: Deadline,
     ack: AckPolicy,
@@ -124,10 +128,12 @@ impl Connection {
             tail_probe: None,
             tail_probe_due: false,
             tail_moved: false,
-            ecn: EcnState::default(),
+            ecn_echo: false,
+            ecn_reduced: false,
+            ecn_recover: 0,
             keep_alive: KeepAliveState::new(config.keep_alive),
-            heard: Stamp::default(),
-            progress: Stamp::default(),
+            heard: Tick::default(),
+            progress: Tick::default(),
             departure: Deadline::NONE,
             ack: AckPolicy::new(config.quick_acks, config.mss.max(1)),
             timers: Timers::default(),
@@ -237,8 +243,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_fits_in_a_kilobyte() {
+    fn a_connection_fits_in_736_bytes() {
         let size = size_of::<Connection>();
-        assert!(size <= 1024, "{size} bytes");
+        assert!(size <= 736, "{size} bytes");
     }
 }

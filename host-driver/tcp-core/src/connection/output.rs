@@ -8,7 +8,7 @@ use crate::congestion::CongestionControl as _;
 use crate::options::Options;
 use crate::options::Timestamps;
 use crate::segment::Flags;
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 use crate::timestamps::clock;
 use crate::transmit::Transmit;
 
@@ -127,7 +127,7 @@ impl Connection {
         let len = self.sendable()?;
         let end = start + len;
         // RFC 9293 §3.10.4: the FIN follows all data; it takes a place in the window.
-        let fin = self.snd.fin && end == self.snd.data_end() && end < self.snd.una + self.snd.wnd;
+        let fin = self.snd.fin && end == self.snd.data_end() && end < self.snd.edge();
         if len == 0 && !fin {
             return None;
         }
@@ -138,13 +138,13 @@ impl Connection {
     pub(super) fn send_new(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
         let mss = u64::from(self.mss());
         if self.snd.max == self.snd.una {
-            self.progress = now.into();
+            self.progress = Tick::new(now);
         }
         self.snd.max = end + u64::from(fin);
         if !(end - start).is_multiple_of(mss) {
             self.snd.small_end = end;
         }
-        self.snd.last_sent = now.into();
+        self.snd.last_sent = Tick::new(now);
         // Data sent within an eighth of a round trip counts as sent at the same time.
         let grain = self.rtt.srtt_micros() / 8;
         let max = self.snd.seq(self.snd.max);
@@ -175,12 +175,12 @@ impl Connection {
         let queued = snd.data_end().saturating_sub(snd.max);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
         //# Do not send new data when the window shrinks (SHLD-15)
-        let window = (snd.una + snd.wnd).saturating_sub(snd.max);
+        let window = snd.edge().saturating_sub(snd.max);
         let congestion = window_limit.saturating_sub(pipe);
         let whole = |len: u64| len - len % mss;
         // CWR belongs on one segment (RFC 3168 §6.1.2), an urgent pointer differs from segment to segment, and a
         // super-segment repeats its header.
-        let batch = if self.ecn.reduced || self.is_urgent(snd.max) {
+        let batch = if self.ecn_reduced || self.is_urgent(snd.max) {
             queued.min(mss)
         } else if queued <= u64::from(self.settings.max_transmit) && !self.settings.pacing {
             queued
@@ -201,7 +201,7 @@ impl Connection {
             // (case 4, `poll_probe`).
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
             //# The sender avoids silly windows (MUST-38)
-            let half = 2 * allowed >= self.snd.max_wnd;
+            let half = 2 * allowed >= u64::from(self.snd.max_wnd);
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
         if queued.is_multiple_of(mss) || self.snd.fin || !self.nagle_holds() {
@@ -215,7 +215,7 @@ impl Connection {
     /// worth sending. At least three segments are in flight then, and the peer may delay its ACK for
     /// one only (RFC 5681 §4.2), so there is an ACK to wait for.
     fn defers(&self, allowed: u64, batch: u64, in_flight: u64) -> bool {
-        let window = self.control.window().min(self.snd.wnd);
+        let window = self.control.window().min(self.snd.wnd.into());
         let worth = (window / 3).min(batch);
         // A third of a small window is no super-segment worth waiting for.
         let large = window >= 32 * u64::from(self.mss());
@@ -248,7 +248,7 @@ impl Connection {
         }
         self.counters.probes += 1;
         let start = self.snd.max;
-        let room = (self.snd.una + self.snd.wnd).saturating_sub(start);
+        let room = self.snd.edge().saturating_sub(start);
         let end = (start + room.min(u64::from(self.mss()))).min(self.snd.data_end());
         if end > start {
             return Some(self.send_new(now, start, end, false));
@@ -284,7 +284,7 @@ impl Connection {
             self.ack.on_sent(end > start);
         }
         let mut flags = Flags::ACK;
-        if self.ecn.echo {
+        if self.ecn_echo {
             flags |= Flags::ECE;
         }
         if fin {

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::timers::Early;
 use super::{Connection, Phase};
+use crate::seq::SeqNumber;
 use crate::transmit::Transmit;
 
 /// PTO before the first measurement of a round trip (RFC 8985 §7.2).
@@ -15,8 +16,8 @@ const MAX_ACK_DELAY: Duration = Duration::from_millis(200);
 /// A probe in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TailProbe {
-    /// TLP.end_seq, as a position: SND.NXT when it was sent.
-    pub(super) end: u64,
+    /// TLP.end_seq, SND.NXT when it was sent.
+    pub(super) end: SeqNumber,
     /// TLP.is_retrans.
     pub(super) again: bool,
 }
@@ -74,19 +75,22 @@ impl Connection {
         self.counters.tail_probes += 1;
         let mss = u64::from(self.mss());
         let (start, data_end) = (self.snd.max, self.snd.data_end());
-        let edge = self.snd.una + self.snd.wnd;
+        let edge = self.snd.edge();
         if start < data_end && start < edge {
             let end = (start + mss).min(data_end).min(edge);
             let transmit = self.send_new(now, start, end, false);
             self.tail_probe = Some(TailProbe {
-                end: self.snd.max,
+                end: self.snd.seq(self.snd.max),
                 again: false,
             });
             return Some(transmit);
         }
         let end = self.snd.max;
         let start = end.saturating_sub(mss).max(self.snd.una);
-        self.tail_probe = Some(TailProbe { end, again: true });
+        self.tail_probe = Some(TailProbe {
+            end: self.snd.seq(end),
+            again: true,
+        });
         Some(self.send_again(now, start, end))
     }
 }

@@ -200,7 +200,7 @@ mod tests {
 
     /// Three segments, a millisecond apart; the last is SACKed after 10 ms.
     fn third_arrived() -> (Scoreboard, Rack) {
-        let mut board = Scoreboard::new(START);
+        let mut board = Scoreboard::with_block(START);
         let mut rack = Rack::new(START);
         for i in 1..=3 {
             board.push(START + 1000 * i, Micros(1000 * i), 0);

@@ -18,11 +18,11 @@ pub(super) struct ReceiveSpace {
     /// Stream bytes that the program has read.
     pub(super) consumed: u64,
     /// Size of the receive buffer.
-    pub(super) buffer: u64,
+    pub(super) buffer: u32,
     /// Rcv.Wind.Shift.
     pub(super) shift: u8,
-    /// Where the peer's FIN is, once it has come; maybe ahead of RCV.NXT.
-    pub(super) fin: Option<u64>,
+    /// Where the peer's FIN is, maybe ahead of RCV.NXT; [`NO_FIN`] until it has come.
+    fin: u64,
     /// What has arrived ahead of RCV.NXT.
     pub(super) assembler: Assembler,
     /// RCV.UP: one past the last urgent byte that the peer has told of.
@@ -31,7 +31,22 @@ pub(super) struct ReceiveSpace {
     pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
 }
 
+/// A position that no stream reaches.
+const NO_FIN: u64 = u64::MAX;
+
 impl ReceiveSpace {
+    /// Where the peer's FIN is, maybe ahead of RCV.NXT; `u64::MAX` until it has come.
+    pub(super) const fn fin_or_end(&self) -> u64 {
+        self.fin
+    }
+
+    /// The peer's FIN is at that position; only the first one counts.
+    pub(super) fn set_fin(&mut self, position: u64) {
+        if self.fin == NO_FIN {
+            self.fin = position;
+        }
+    }
+
     pub(super) fn new(buffer: u32) -> Self {
         Self {
             irs: SeqNumber(0),
@@ -39,9 +54,9 @@ impl ReceiveSpace {
             adv: 0,
             acked: 0,
             consumed: 0,
-            buffer: u64::from(buffer),
+            buffer,
             shift: 0,
-            fin: None,
+            fin: NO_FIN,
             assembler: Assembler::default(),
             urgent_end: 0,
             duplicate: None,
@@ -75,7 +90,7 @@ impl ReceiveSpace {
 
     /// The peer's FIN came and everything before it too.
     pub(super) fn finished(&self) -> bool {
-        self.fin.is_some_and(|fin| self.nxt > fin)
+        self.fin != NO_FIN && self.nxt > self.fin
     }
 
     /// Stream bytes that can be read or have been: in order, without a gap.
@@ -86,7 +101,7 @@ impl ReceiveSpace {
 
     /// One past the last position that the buffer has room for.
     const fn limit(&self) -> u64 {
-        1 + self.consumed + self.buffer
+        1 + self.consumed + self.buffer as u64
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
@@ -97,7 +112,7 @@ impl ReceiveSpace {
     pub(super) fn window_field(&mut self, mss: u16) -> u16 {
         let limit = self.limit();
         // RFC 9293 §3.8.6.2.2, MUST-39: the right edge moves by min(buffer / 2, MSS) or not at all.
-        let step = (self.buffer / 2).min(u64::from(mss)).max(1);
+        let step = u64::from(self.buffer / 2).min(u64::from(mss)).max(1);
         let right = if limit.saturating_sub(self.adv) >= step {
             limit
         } else {
@@ -145,15 +160,15 @@ impl ReceiveSpace {
         let gain = self.limit().saturating_sub(self.adv);
         let mss = u64::from(mss);
         // RFC 9293 §3.8.6.2.2, MUST-39: min(buffer / 2, MSS) at least.
-        if gain < (self.buffer / 2).min(mss).max(1) {
+        if gain < u64::from(self.buffer / 2).min(mss).max(1) {
             return false;
         }
         // A peer that cannot send a whole segment hears of it at once; one that still can, when two
         // segments and a quarter of the buffer are free (as FreeBSD does), for ACKs of data carry
         // the window anyway.
         self.window() < mss
-            || 2 * gain >= self.buffer
-            || (gain >= 2 * mss && 4 * gain >= self.buffer)
+            || 2 * gain >= u64::from(self.buffer)
+            || (gain >= 2 * mss && 4 * gain >= u64::from(self.buffer))
     }
 }
 

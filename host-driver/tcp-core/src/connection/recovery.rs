@@ -48,7 +48,8 @@ pub(super) struct Recovery {
     out: u32,
     flight: u32,
     /// cwnd and ssthresh before the reduction, should it prove wrong.
-    prior: Option<(u32, u32)>,
+    /// 0: none.
+    prior: (u32, u32),
     /// Where the first retransmission of this recovery that was at SND.UNA starts, and when it went out.
     pub(super) head_resent: Option<(SeqNumber, Micros)>,
 }
@@ -83,7 +84,7 @@ impl Recovery {
             dup_acks: self.dup_acks,
             recover: max,
             flight: low(flight).max(1),
-            prior: Some((low(prior.0), low(prior.1))),
+            prior: (low(prior.0), low(prior.1)),
             ..Self::default()
         };
     }
@@ -146,9 +147,9 @@ impl Recovery {
         // originals.
         let suspect =
             self.phase == Phase::Open || (self.phase == Phase::Loss && una >= self.recover);
-        let prior = match (self.phase, self.prior) {
-            (Phase::Loss, known) => known,
-            _ => Some((low(prior.0), low(prior.1))),
+        let prior = match self.phase {
+            Phase::Loss => self.prior,
+            _ => (low(prior.0), low(prior.1)),
         };
         *self = Self {
             phase: Phase::Loss,
@@ -174,7 +175,10 @@ impl Recovery {
 
     /// cwnd and ssthresh from before, if the reduction can still be taken back. Once.
     pub(super) fn take_prior(&mut self) -> Option<(u64, u64)> {
-        let (cwnd, ssthresh) = self.prior.take()?;
+        let (cwnd, ssthresh) = core::mem::take(&mut self.prior);
+        if cwnd == 0 {
+            return None;
+        }
         let ssthresh = if ssthresh == u32::MAX {
             u64::MAX
         } else {
@@ -185,7 +189,7 @@ impl Recovery {
 
     /// The reduction was right.
     pub(super) fn confirm(&mut self) {
-        self.prior = None;
+        self.prior = (0, 0);
         self.suspicion = Suspicion::None;
     }
 }

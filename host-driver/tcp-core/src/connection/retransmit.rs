@@ -45,7 +45,7 @@ impl Connection {
         //# Retransmit old data beyond SND.UNA+SND.WND (MAY-7)
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
         //# Retransmit old unacknowledged data within the window (SHLD-16)
-        let edge = self.snd.una + self.snd.wnd;
+        let edge = self.snd.edge();
         let room = match edge.saturating_sub(start) {
             0 if start > self.snd.una => return None,
             0 => mss,

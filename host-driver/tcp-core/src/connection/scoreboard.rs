@@ -14,7 +14,7 @@ use crate::spare::{self, Spare};
 use crate::time::Micros;
 
 /// Records that need no memory but the connection's own.
-const INLINE: usize = 4;
+const INLINE: usize = 2;
 
 /// Records at most.
 const CAPACITY: usize = 192;
@@ -101,6 +101,14 @@ impl Scoreboard {
             lost: 0,
             tail_since: Micros(0),
         }
+    }
+
+    /// One that has borrowed its block already, and so joins nothing but what the grain says.
+    #[cfg(test)]
+    pub(super) fn with_block(start: SeqNumber) -> Self {
+        let mut board = Self::new(start);
+        board.row = SmallVec::from_vec(Vec::with_capacity(CAPACITY));
+        board
     }
 
     /// Bytes that the peer has beyond SND.UNA.
@@ -435,7 +443,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_within_a_grain_is_one_record() {
-        let mut board = Scoreboard::new(seq(0));
+        let mut board = Scoreboard::with_block(seq(0));
         for (end, at) in [(1000, 0), (2000, 50), (3000, 100), (4000, 101), (5000, 300)] {
             board.push(seq(end), Micros(at), 100);
         }
@@ -466,6 +474,22 @@ mod tests {
         board.acknowledge(seq(4500), |_| {});
         assert_eq!((board.lost(), board.sacked()), (0, 0));
         assert_eq!(row(&board), [(4500, 9000, none)]);
+    }
+
+    #[test]
+    fn without_losses_no_block_is_borrowed() {
+        let mut board = Scoreboard::new(seq(0));
+        for i in 1..100 {
+            board.push(seq(100 * i), Micros(1000 * i), 10);
+        }
+        assert!(!board.row.spilled());
+        let last = board.records().last().unwrap();
+        assert_eq!(last.sent, Micros(99_000));
+        assert!(last.first_sent().0 <= 2000);
+        board.sack(seq(300), seq(400), |_| {});
+        assert!(board.row.spilled());
+        board.acknowledge(seq(9900), |_| {});
+        assert!(!board.row.spilled());
     }
 
     #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::seq::SeqNumber;
-use crate::time::Stamp;
+use crate::time::{Stamp, Tick};
 
 /// Send sequence space. Positions are sequence numbers unwrapped to 64 bits and counted from ISS:
 /// the SYN is 0, the byte of stream offset `o` is `o + 1`, the FIN follows the last byte.
@@ -19,13 +19,13 @@ pub(super) struct SendSpace {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //# The window is handled as a 32-bit number (REC-1)
     /// SND.WND in bytes, scaled.
-    pub(super) wnd: u64,
+    pub(super) wnd: u32,
     /// Largest SND.WND so far (RFC 9293 §3.8.6.2.1: Max(SND.WND)).
-    pub(super) max_wnd: u64,
+    pub(super) max_wnd: u32,
     /// SND.WL1, as a position of the receive space.
-    pub(super) wl1: u64,
+    pub(super) wl1: SeqNumber,
     /// SND.WL2.
-    pub(super) wl2: u64,
+    pub(super) wl2: SeqNumber,
     /// Stream bytes that the program has written.
     pub(super) written: u64,
     /// The program has closed its side: a FIN follows the last byte.
@@ -33,7 +33,7 @@ pub(super) struct SendSpace {
     /// One past the last segment sent that was smaller than the MSS (Minshall's SND.SML).
     pub(super) small_end: u64,
     /// When a segment with data was last sent.
-    pub(super) last_sent: Stamp,
+    pub(super) last_sent: Tick,
     /// The segment whose round trip is being timed: the number that acknowledges it, and when it was sent.
     pub(super) timed: Option<(SeqNumber, Stamp)>,
     /// SND.UP: one past the last urgent byte.
@@ -51,12 +51,12 @@ impl SendSpace {
             syn_due: true,
             wnd: 0,
             max_wnd: 0,
-            wl1: 0,
-            wl2: 0,
+            wl1: SeqNumber(0),
+            wl2: SeqNumber(0),
             written: 0,
             fin: false,
             small_end: 0,
-            last_sent: Stamp::default(),
+            last_sent: Tick::default(),
             timed: None,
             urgent_end: 0,
             limited_until: 0,
@@ -77,6 +77,11 @@ impl SendSpace {
     /// The position of an acknowledgement: the nearest to SND.UNA.
     pub(super) fn position(&self, ack: SeqNumber) -> Option<u64> {
         ack.unwrap_near(self.seq(self.una), self.una)
+    }
+
+    /// SND.UNA+SND.WND: one past the last position that the peer has room for.
+    pub(super) const fn edge(&self) -> u64 {
+        self.una + self.wnd as u64
     }
 
     /// One past the last byte written: where the FIN is.
@@ -109,6 +114,6 @@ impl SendSpace {
     /// The number for a segment that carries nothing: SND.NXT, but never beyond a window that the
     /// peer has shrunk, where it would not be acceptable.
     pub(super) fn acceptable_seq(&self) -> SeqNumber {
-        self.seq(self.max.min(self.una + self.wnd).max(self.una))
+        self.seq(self.max.min(self.edge()).max(self.una))
     }
 }

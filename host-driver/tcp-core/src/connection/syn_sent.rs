@@ -8,6 +8,7 @@ use crate::congestion::Control;
 use crate::event::{ConnectionError, Events};
 use crate::negotiate::{Negotiated, initial_window};
 use crate::segment::{Flags, Segment};
+use crate::seq::SeqNumber;
 use crate::timestamps::TimestampState;
 
 impl Connection {
@@ -43,9 +44,9 @@ impl Connection {
         self.rcv
             .synchronize(segment.seq, window, self.negotiated.receive_shift);
         // RFC 7323 §2.2: the window field of a SYN is never scaled.
-        self.snd.wnd = u64::from(segment.window);
+        self.snd.wnd = u32::from(segment.window);
         self.snd.max_wnd = self.snd.wnd;
-        self.snd.wl2 = u64::from(acknowledged);
+        self.snd.wl2 = SeqNumber(u32::from(acknowledged));
         if !acknowledged {
             // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment": a simultaneous open.
             self.state = State::SynReceived;

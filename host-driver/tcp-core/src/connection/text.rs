@@ -58,10 +58,10 @@ impl Connection {
             return received;
         }
         // The part within the window, and before a FIN that is already known.
-        let right = self.rcv.adv.min(self.rcv.fin.unwrap_or(u64::MAX));
+        let right = self.rcv.adv.min(self.rcv.fin_or_end());
         let (first, last) = (start.max(self.rcv.nxt), end.min(right));
-        if segment.has(Flags::FIN) && end <= right && self.rcv.fin.is_none() {
-            self.rcv.fin = Some(end);
+        if segment.has(Flags::FIN) && end <= right {
+            self.rcv.set_fin(end);
         }
         if first < last {
             self.place(now, segment, start, first..last, &mut received);
@@ -70,7 +70,7 @@ impl Connection {
             self.ack.on_disorder(self.settings.quick_acks);
             self.note_duplicate(start, end);
         }
-        if self.rcv.fin == Some(self.rcv.nxt) {
+        if self.rcv.fin_or_end() == self.rcv.nxt {
             received.events |= self.on_fin(now);
         } else if segment.has(Flags::FIN) {
             self.ack.on_disorder(self.settings.quick_acks);

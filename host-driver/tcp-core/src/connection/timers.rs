@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Connection, State};
 use crate::congestion::CongestionControl as _;
 use crate::event::{ConnectionError, Events};
-use crate::time::{Deadline, Micros};
+use crate::time::{Deadline, Micros, Tick};
 
 /// What the retransmission timer stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,13 +187,13 @@ impl Connection {
     }
 
     fn is_user_timeout_over(&self, now: Duration) -> bool {
-        self.user_timeout_at().is_some_and(|at| at <= now)
+        self.user_timeout_at(now).is_some_and(|at| at <= now)
     }
 
     /// The RTO, or what is left of the user time-out.
     pub(super) fn patience(&self, now: Duration) -> Duration {
         let rto = self.rtt.rto();
-        match self.user_timeout_at() {
+        match self.user_timeout_at(now) {
             Some(at) => rto.min(at.saturating_sub(now)),
             None => rto,
         }
@@ -251,7 +251,7 @@ impl Connection {
             // Nothing in flight and yet nothing may be sent: it is the peer's window.
             if waiting != Some(Waiting::Window) {
                 self.timers.retries = 0;
-                self.progress = now.into();
+                self.progress = Tick::new(now);
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
                 //# First probe after an RTO (SHLD-29)
                 self.timers.arm_persist(now, self.rtt.rto());
