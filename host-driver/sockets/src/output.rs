@@ -215,6 +215,11 @@ impl Shared {
             drop(self.queues[live.queue].timers.stop(under, key));
         }
         live.dropped = true;
+        under.with(&self.queues[live.queue].past, |past| {
+            for (name, value) in live.connection.counters().nstat() {
+                *past.entry(name).or_default() += value;
+            }
+        });
         live.send.clear();
         // Somebody may wait for the memory.
         if self.queues[live.queue].has_parked.load(Ordering::Acquire) {

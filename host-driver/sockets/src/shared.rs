@@ -1,6 +1,7 @@
 //! What all parts of a stack share.
 
 use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
 pub(crate) struct Queue {
     /// Memory of whoever drives the queue pair: its lock is the right to do so.
     pub(crate) workspace: Ordered<Owner, Workspace>,
+    /// What the connections that are over have done, by nstat's names.
+    pub(crate) past: Ordered<Leaf, BTreeMap<&'static str, u64>>,
     pub(crate) timers: Timers,
     /// Connections that wait for room in the submission ring or for send memory.
     pub(crate) parked: Ordered<Leaf, Vec<Handle>>,

@@ -44,3 +44,39 @@ pub struct Counters {
     /// Challenge ACKs sent (RFC 5961).
     pub challenge_acks: u32,
 }
+
+impl Counters {
+    /// Those that Linux counts too, under the names that `nstat` gives them.
+    #[must_use]
+    pub fn nstat(&self) -> [(&'static str, u64); 14] {
+        let wide = u64::from;
+        [
+            ("TcpInSegs", self.segs_in),
+            ("TcpOutSegs", self.segs_out),
+            ("TcpRetransSegs", wide(self.retransmitted)),
+            ("TcpExtTCPSackRecovery", wide(self.fast_retransmits)),
+            ("TcpExtTCPTimeouts", wide(self.timeouts)),
+            ("TcpExtTCPLossProbes", wide(self.tail_probes)),
+            ("TcpExtTCPFullUndo", wide(self.undone)),
+            ("TcpExtTCPDSACKRecv", wide(self.dsacks)),
+            ("TcpExtTCPOFOQueue", wide(self.out_of_order)),
+            ("TcpExtTCPWinProbe", wide(self.probes)),
+            ("TcpExtTCPKeepAlive", wide(self.keep_alives)),
+            ("TcpExtTCPChallengeACK", wide(self.challenge_acks)),
+            ("TcpExtTCPMTUPFail", wide(self.black_holes)),
+            ("IpExtInCEPkts", wide(self.marked)),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_told_once() {
+        let mut names = Counters::default().nstat().map(|(name, _)| name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
