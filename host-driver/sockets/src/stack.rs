@@ -180,6 +180,8 @@ impl Stack {
             let owner = std::thread::Builder::new()
                 .name(format!("longshore queue {queue}"))
                 .spawn(move || {
+                    // Recovery on this thread shall not wait for the allocator.
+                    tcp_core::preallocate(SPARE_BLOCKS);
                     let mut root = Token::root();
                     while !shared.is_down() {
                         if !shared.tend(&mut root, queue) {
@@ -319,6 +321,9 @@ impl Stack {
         &self.shared
     }
 }
+
+/// Connections of a queue pair that can be in disorder at a time without an allocation: about 50 KiB.
+const SPARE_BLOCKS: usize = 16;
 
 /// Room for a few super-segments, and for the frames of a receive window.
 fn default_queue() -> QueueConfig {
