@@ -2,7 +2,6 @@
 
 use super::descriptors::assert_works;
 use longshore_e2e::on_every_nic;
-use longshore_e2e::rig::faults::Fault;
 use longshore_e2e::rig::rings::frames as joined;
 use longshore_e2e::rig::{Nic, QueueConfig, Rig, TxRequest};
 use nic_abi::block::{PORT, port, queue};
@@ -121,7 +120,7 @@ on_every_nic! {
     fn requests_before_a_bad_descriptor_complete_as_if_it_were_not_there(rig) {
         rig.enable(1, QueueConfig::default());
         let header = [0x45; 54];
-        let good = |i: u8| if i % 2 == 0 {
+        let good = |i: u8| if i.is_multiple_of(2) {
             TxRequest::tso(&header, 34, &vec![i; 20_000], 1_400, false)
         } else {
             TxRequest::raw(vec![i; 61])
