@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tcp_core::testing::{Faults, Pair, Reader, pattern};
 use tcp_core::{
-    Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, MAX_HEADER_LEN, Options, Ports,
-    Received, SackBlocks, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps, Transmit,
-    reset_for,
+    Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, KeepAlive, MAX_HEADER_LEN,
+    Options, Ports, Received, SackBlocks, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps,
+    Transmit, reset_for,
 };
 
 const ISS: SeqNumber = SeqNumber(u32::MAX - 3000);
@@ -87,6 +87,10 @@ enum Step {
     ShutdownWrite,
     Close,
     Poll,
+    TooBig(u16, u32),
+    WriteUrgent(u64),
+    KeepAlive(bool),
+    UserTimeout(u64),
 }
 
 fn near() -> impl Strategy<Value = i32> {
@@ -149,6 +153,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => Just(Step::Poll),
         1 => Just(Step::ShutdownWrite),
         1 => Just(Step::Close),
+        1 => (0..1600u16, 0..20_000u32).prop_map(|(mss, before)| Step::TooBig(mss, before)),
+        1 => (1..3000u64).prop_map(Step::WriteUrgent),
+        1 => any::<bool>().prop_map(Step::KeepAlive),
+        1 => (0..100_000u64).prop_map(Step::UserTimeout),
     ]
 }
 
@@ -333,6 +341,21 @@ impl Subject {
             Step::ShutdownWrite => self.tcp.shutdown_write(),
             Step::Close => self.tcp.close(self.now),
             Step::Poll => self.poll(),
+            Step::TooBig(mss, before) => {
+                self.tcp
+                    .on_packet_too_big(self.now, self.snd_nxt - before, mss);
+            }
+            Step::WriteUrgent(len) => {
+                let _ = self.tcp.write_urgent(len);
+            }
+            Step::KeepAlive(on) => {
+                let settings = on.then(KeepAlive::default);
+                self.tcp.set_keep_alive(self.now, settings);
+            }
+            Step::UserTimeout(millis) => {
+                let limit = (millis > 0).then(|| Duration::from_millis(millis));
+                self.tcp.set_user_timeout(limit);
+            }
         }
         let tcp = &self.tcp;
         assert!(tcp.acked_offset() <= tcp.written_offset());
@@ -340,6 +363,7 @@ impl Subject {
         assert!(tcp.readable_offset() <= tcp.consumed_offset() + self.buffer);
         let info = tcp.info();
         assert!(info.cwnd >= u64::from(info.mss));
+        assert!(info.cwnd <= 1 << 30, "{info:?}");
         assert!(info.sacked + info.lost <= info.in_flight, "{info:?}");
         if tcp.state() == State::Closed {
             assert_eq!(tcp.next_timeout(), None);

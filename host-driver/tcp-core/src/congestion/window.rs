@@ -86,9 +86,10 @@ impl Window {
         self.credit = 0;
     }
 
-    /// RFC 6937 §3.1: at the end of recovery, the window is at the threshold.
+    /// RFC 6937 §3.1: at the end of recovery, the window is at the threshold, where the reduction has put it; without one
+    /// (RFC 8201 §5.4), it stays.
     pub(super) fn recovered(&mut self, mss: u16) {
-        self.cwnd = self.ssthresh.max(u32::from(mss));
+        self.cwnd = self.cwnd.min(self.ssthresh).max(u32::from(mss));
     }
 
     /// RFC 5681 §3.1: "cwnd MUST be set to no more than the loss window, LW, which equals 1 full-sized segment".
