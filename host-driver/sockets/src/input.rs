@@ -90,6 +90,8 @@ impl Shared {
         if config.is_own(ip.source) {
             return Err(Discard::Source);
         }
+        //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+        //# Ignore IP options that TCP does not understand (MUST-50)
         match Segment::parse_whole(ip.payload) {
             Ok((mut segment, header_len)) => {
                 segment.ce = ip.traffic_class & CE == CE;

@@ -79,6 +79,29 @@ fn a_flood_of_syns_is_bounded_and_the_listener_serves_on_afterwards() {
     world.assert_nothing_left();
 }
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//= type=test
+//# Ignore IP options that TCP does not understand (MUST-50)
+#[test]
+fn a_syn_behind_ip_options_is_a_syn() {
+    let mut world = Plan::default().build();
+    let listener = TcpListener::bind(&world.b.stack, at(B4, 80)).unwrap();
+    let mut frame = syn([192, 0, 2, 100], 5000);
+    // Two words of options: router alert (RFC 2113) and padding.
+    frame.splice(34..34, [148, 4, 0, 0, 1, 1, 1, 0]);
+    frame[14] = 0x47;
+    let len = u16::from_be_bytes([frame[16], frame[17]]) + 8;
+    frame[16..18].copy_from_slice(&len.to_be_bytes());
+    frame[24..26].fill(0);
+    let sum = ip_core::checksum::plain(&frame[14..42]);
+    frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    inject(&mut world, &frame);
+    world.pass(Duration::from_millis(1));
+    assert_eq!(listener.half_open(), 1, "{:?}", world.b.stack.discards());
+    drop(listener);
+    world.assert_nothing_left();
+}
+
 #[test]
 fn closing_a_flooded_listener_takes_its_half_open_connections_along() {
     let mut world = Plan::default().build();
