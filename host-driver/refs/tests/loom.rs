@@ -2,8 +2,12 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p longshore-refs --test loom --target-dir target/loom`.
 #![cfg(loom)]
 
+use std::num::NonZeroU32;
+
 use longshore_refs::{
-    Handle, Recycle, Ref, Slab, holder,
+    Handle, Recycle, Ref, Slab,
+    flow::{Added, Flows},
+    holder,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -153,4 +157,41 @@ fn free_slots_are_neither_lost_nor_taken_twice() {
         assert_eq!(slab.insert_many::<holder::P>(3, |p| all.push(p)), 2);
         assert!(slab.is_full());
     });
+}
+
+/// Race 25: a connection is closed while its FLOW_ADD is pending. Whatever the NIC says, H keeps the Pcb until the DEL
+/// is completed, and is released once.
+#[test]
+fn race_25_close_and_add_pending() {
+    for added in [Added::Entered, Added::Full] {
+        loom::model(move || {
+            let slab = slab();
+            let p = insert(&slab, 1).unwrap();
+            let mut flows = Flows::new(1, NonZeroU32::MIN, 0);
+            let handle = flows.add(p.duplicate::<holder::H>()).unwrap();
+            let flows = Arc::new(Mutex::new(flows));
+            let closer = {
+                let flows = flows.clone();
+                thread::spawn(move || {
+                    let posted = flows.lock().delete(handle);
+                    drop(p);
+                    posted
+                })
+            };
+            let refused = flows.lock().on_added(handle, 0, added);
+            if let Some(h) = &refused {
+                assert_eq!((*h.owner.lock(), added), (1, Added::Full));
+            }
+            let gave_back = refused.is_some();
+            drop(refused);
+            let posted = closer.join().unwrap();
+            let h = flows.lock().on_deleted(handle, 0);
+            assert_eq!(h.is_some(), posted);
+            assert!(posted != gave_back);
+            if let Some(h) = h {
+                assert_eq!((*h.owner.lock(), h.count()), (1, 1));
+            }
+            assert_eq!(slab.live(), 0);
+        });
+    }
 }

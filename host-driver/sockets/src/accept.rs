@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use longshore_refs::{Ref, holder};
 
+use crate::broken::{Rule, keeps};
 use crate::failure::Failure;
 use crate::file::File;
 use crate::listener::{Child, Listener, State};
@@ -228,7 +229,9 @@ impl Shared {
             self.forget(held, &tuple, Some(entry));
         }
         for child in children {
-            self.abort_child(held, child);
+            if keeps(Rule::AbortChildren) {
+                self.abort_child(held, child);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use longshore_refs::holder;
 use tcp_core::{Events, State};
 
+use crate::broken::{Rule, keeps};
 use crate::failure::Failure;
 use crate::lock::Token;
 use crate::output::is_connecting;
@@ -198,7 +199,7 @@ impl Drop for File {
             let notify = live.notify.take();
             if !live.dropped {
                 // S, for the data that are still to be sent; drive gives it back if there are none.
-                live.lingering = Some(socket.duplicate());
+                live.lingering = keeps(Rule::KeepLingering).then(|| socket.duplicate());
                 live.connection.close(now);
             }
             (notify, Events::empty())

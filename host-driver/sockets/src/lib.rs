@@ -41,6 +41,8 @@
 
 mod accept;
 mod active;
+#[doc(hidden)]
+pub mod broken;
 mod clock;
 mod config;
 mod counters;

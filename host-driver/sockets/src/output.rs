@@ -8,6 +8,7 @@ use longshore_refs::sync::atomic::Ordering;
 use longshore_refs::{Handle, holder};
 use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
 
+use crate::broken::{Rule, keeps};
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::lock::{Outermost, PcbLevel, Token, UnderPcb};
@@ -210,7 +211,7 @@ impl Shared {
             Entry::TimeWait(TimeWaitEntry { record, timer })
         });
         self.table.unhash(under, &live.tuple, live.handle, instead);
-        if let Some(key) = live.timer.take() {
+        if let Some(key) = live.timer.take_if(|_| keeps(Rule::StopTimer)) {
             // T is not the last reference: whoever drives has one.
             drop(self.queues[live.queue].timers.stop(under, key));
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore_refs::{Handle, holder};
 use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
 
+use crate::broken::{Rule, keeps};
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::input::Arrived;
@@ -136,7 +137,7 @@ impl Shared {
         listener: &Listener,
         timer: Key,
     ) -> bool {
-        if listener.with(held, |state| state.open) {
+        if listener.with(held, |state| state.open) || !keeps(Rule::WithdrawLateHalfOpen) {
             return false;
         }
         let (mut shard, under) = self.table.shard(held, tuple);
@@ -234,7 +235,7 @@ impl Shared {
         let (mut state, under) = listener.lock(held);
         state.reserved -= 1;
         state.end_half_open();
-        if state.open {
+        if state.open || !keeps(Rule::RecheckOpen) {
             state.queue.push_back(child);
             let notify = state.notify.clone();
             drop((state, under));
