@@ -103,7 +103,9 @@ impl Listener {
 impl Recycle for Listener {
     fn recycle(&self) {
         let state = std::mem::take(&mut *self.state.unshared());
-        debug_assert!(!state.open && state.queue.is_empty() && state.half_open == 0);
+        // A half-open connection may have been taken out of the table and not yet out of the count: whoever did that
+        // finds no listener any more.
+        debug_assert!(!state.open && state.queue.is_empty());
     }
 }
 
