@@ -17,12 +17,20 @@ pub(crate) struct Args {
 enum What {
     /// tcp-core over the matrix of networks, and its properties with many more cases.
     Tcp,
+    /// The races of sockets, in a thousand schedules each, so many times.
+    Races,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let What::Tcp = args.what;
     let times = args.times.max(1);
+    match args.what {
+        What::Tcp => tcp(times),
+        What::Races => crate::checked::shuttle(Some(1000 * u64::from(times))),
+    }
+}
+
+fn tcp(times: u32) -> Result<()> {
     spawn(
         cargo()
             .args([

@@ -6,6 +6,7 @@
 
 mod bench;
 mod campaign;
+mod checked;
 mod compliance;
 mod demo;
 mod document;
@@ -49,7 +50,7 @@ enum Command {
     Verilog(verilog::Args),
     /// Write docs/REGISTERS.md from nic-abi.
     Registers(registers::Args),
-    /// Long random runs: `campaign tcp`.
+    /// Long random runs: `campaign tcp`, `campaign races`.
     Campaign(campaign::Args),
     /// Write docs/COMPLIANCE.md from the annotations in the code.
     Compliance(compliance::Args),

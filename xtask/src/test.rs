@@ -1,5 +1,6 @@
 //! All tests.
 
+use crate::checked;
 use crate::process::{cargo, run as spawn};
 use crate::setup::{PEER, SIMULATION, ensure};
 use anyhow::Result;
@@ -12,7 +13,7 @@ pub(crate) struct Args {
     rest: Vec<String>,
 }
 
-/// Runs the tests of the workspace, or what the arguments name.
+/// Runs the tests of the workspace and the model checkers, or what the arguments name.
 pub(crate) fn run(args: &Args) -> Result<()> {
     ensure(SIMULATION)?;
     ensure(PEER)?;
@@ -23,5 +24,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         command.args(&args.rest);
     }
-    spawn(&mut command)
+    spawn(&mut command)?;
+    if args.rest.is_empty() {
+        checked::loom()?;
+        checked::shuttle(None)?;
+    }
+    Ok(())
 }

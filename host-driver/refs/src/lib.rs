@@ -8,7 +8,7 @@
 //! - [`flow`]: the slots of the NIC's flow table, and when a connection may be let go of
 //! - [`order`]: the order of locks, in types
 //!
-//! The exhaustive tests run with
+//! `cargo xtask test` runs the tests under the model checkers too; one alone:
 //! `RUSTFLAGS="--cfg loom" cargo test -p longshore-refs --test loom --target-dir target/loom`.
 #![forbid(unsafe_code)]
 

@@ -2,7 +2,6 @@
 
 /// A rule of the reference model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(shuttle), expect(dead_code, reason = "nothing else breaks rules"))]
 pub enum Rule {
     /// Race 1: whoever closes a listener aborts the children that it took out of the queue.
     AbortChildren,

@@ -1,5 +1,5 @@
 //! The races by name, over random schedules: programs, the owners of both hosts' queue pairs and the NICs with their
-//! wire are actors each. `cargo xtask races` runs them; LONGSHORE_SCHEDULES sets how many schedules each.
+//! wire are actors each. `cargo xtask test` runs them, `cargo xtask campaign races` for longer; LONGSHORE_SCHEDULES sets how many schedules each.
 //!
 //! A failure prints the schedule. Every test ends with nothing left, by the names of the holders.
 #![cfg(all(shuttle, not(loom)))]
