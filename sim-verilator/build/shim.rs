@@ -34,8 +34,11 @@ pub(crate) fn cpp(module: &Emitted, wave: bool) -> String {
     let (include, member, dump, open) = if wave {
         (
             "#include \"verilated_fst_c.h\"\n",
-            "    VerilatedFstC fst;\n    bool tracing = false;\n",
-            "        if (tracing) fst.dump(context.time());\n",
+            "    VerilatedFstC fst;\n    bool tracing = false;\n    uint64_t dumped = 0;\n",
+            // Several evaluations at one time (clocks that coincide, inputs between edges) follow each other by a
+            // picosecond in the waveform, which takes each time only once.
+            "        if (tracing) {\n            dumped = context.time() > dumped ? context.time() : dumped + 1;\n            \
+             fst.dump(dumped);\n        }\n",
             "    it->context.traceEverOn(true);\n    it->top.trace(&it->fst, 99);\n    it->fst.open(path);\n    \
              it->tracing = it->fst.isOpen();\n    return it->tracing ? 0 : 2;\n",
         )

@@ -1,7 +1,7 @@
 //! The main job.
 
 use crate::process::{cargo, run as spawn};
-use crate::setup::{PEER, SIMULATION, ensure};
+use crate::setup::{PEER, SIMULATION, WAVE, ensure};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -22,6 +22,9 @@ pub(crate) struct Args {
 /// Builds the demo and runs it.
 pub(crate) fn run(args: &Args) -> Result<()> {
     ensure(SIMULATION)?;
+    if args.wave {
+        ensure(WAVE)?;
+    }
     if !args.pair
         && let Err(error) = ensure(PEER)
     {

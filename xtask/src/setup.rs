@@ -3,10 +3,12 @@
 use crate::process::{command, run, tools, which};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
+use std::process::Stdio;
 
-/// A program that may have to be installed.
+/// A program, or a library to build with, that may have to be installed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Need {
+    /// On the PATH; of a library its C header.
     program: &'static str,
     why: &'static str,
     /// Package for apt, dnf and pacman.
@@ -44,8 +46,16 @@ const PYTHON: Need = Need {
     packages: ["python3-venv", "python3", "python"],
 };
 
+const ZLIB: Need = Need {
+    program: "zlib.h",
+    why: "compresses waveforms",
+    packages: ["zlib1g-dev", "zlib-devel", "zlib"],
+};
+
 /// What building and running the simulated NIC takes.
 pub(crate) const SIMULATION: &[Need] = &[VERILATOR, CXX];
+/// What waveforms take besides.
+pub(crate) const WAVE: &[Need] = &[CXX, ZLIB];
 /// What the Linux peer takes.
 pub(crate) const PEER: &[Need] = &[IP, CURL, PING];
 
@@ -55,12 +65,22 @@ const MANAGERS: [(&str, &[&str]); 3] = [
     ("pacman", &["-S", "--noconfirm", "--needed"]),
 ];
 
+/// A program is on the PATH, a C header is found by the compiler.
+fn is_there(program: &str) -> bool {
+    if !program.ends_with(".h") {
+        return which(program).is_some();
+    }
+    command("g++")
+        .args(["-E", "-x", "c++", "-include", program, "/dev/null"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
 /// Installs whatever of `needs` is not on the PATH, and says what.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<&Need> = needs
-        .iter()
-        .filter(|n| which(n.program).is_none())
-        .collect();
+    let missing: Vec<&Need> = needs.iter().filter(|n| !is_there(n.program)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -166,4 +186,17 @@ pub(crate) fn everything() -> Result<()> {
     fpga_tools()?;
     println!("everything is there");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_looked_for_on_the_path_and_headers_by_the_compiler() {
+        assert!(is_there("cargo"));
+        assert!(!is_there("no-such-program"));
+        assert!(is_there("stdio.h"));
+        assert!(!is_there("no/such/header.h"));
+    }
 }

@@ -8,10 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Bytes served by default when every signal of every cycle is written down: a waveform of some MB, not some GB.
+const TRACED: usize = 100_000;
+
 /// The main job of Longshore.
 #[derive(Parser)]
 struct Args {
-    /// The file that is served (default: a program of this machine of a few MB).
+    /// The file that is served (default: a program of this machine of a few MB; with --wave 100 KB).
     #[arg(long)]
     file: Option<PathBuf>,
     /// Two NICs back to back in virtual time, instead of a Linux peer over a TAP.
@@ -46,6 +49,7 @@ fn demo(args: &Args) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let sample = match &args.file {
         Some(path) => Sample::given(path)?,
+        None if args.wave => Sample::generate(scratch.path(), TRACED, 1)?,
         None => Sample::find(scratch.path())?,
     };
     println!("serving {} ({} bytes)", sample.about, sample.len);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ip_core::{ConfigError, Discard, DiscardCounters};
-use longshore_driver::{DriverError, QueueConfig};
+use longshore_driver::{DriverError, Moderation, QueueConfig};
 use longshore_refs::{Census, Slab, Tally};
 use tcp_core::{IsnGenerator, SynCookies};
 
@@ -326,8 +326,15 @@ impl Stack {
 const SPARE_BLOCKS: usize = 16;
 
 /// Room for a few super-segments, and for the frames of a receive window.
+///
+/// Under bulk an interrupt tells of about 25 frames at 10 Gb/s (32 × 256 core cycles, 33 µs at 250 MHz), so that arming it
+/// again and the doorbell of the answers cost less than one register write in ten frames.
 fn default_queue() -> QueueConfig {
     QueueConfig {
+        moderation: Moderation {
+            delay: 32,
+            count: 64,
+        },
         sq_log2: 10,
         rq_log2: 10,
         cq_log2: 11,

@@ -42,6 +42,8 @@ pub(crate) struct Nic {
     send: Pool,
     checksum: bool,
     tso: bool,
+    /// Kept for what a queue pair hands over when it closes: frames that nobody has asked for.
+    _receive: Vec<Arc<Pool>>,
 }
 
 impl Nic {
@@ -58,6 +60,7 @@ impl Nic {
         let send = driver.pool("send", SEND_CHUNKS, SEND_CHUNK)?;
         let mut rings = Vec::new();
         let mut interrupts = Vec::new();
+        let mut receive = Vec::new();
         for index in 0..count {
             let vectors = driver.device().info().vectors.max(1);
             // At most 8 queue pairs.
@@ -65,6 +68,7 @@ impl Nic {
             let vector = index as u16 % vectors;
             let queue = QueueConfig { vector, ..queue };
             let buffers = Arc::new(driver.pool("receive", 2 << queue.rq_log2, RECEIVE_BUFFER)?);
+            receive.push(Arc::clone(&buffers));
             let headers = driver.pool("headers", 1 << queue.sq_log2, MAX_HEADER_LEN)?;
             let pair = driver.queue_pair(index, queue, buffers)?;
             interrupts.push(Arc::clone(pair.interrupt()));
@@ -82,6 +86,7 @@ impl Nic {
             send,
             checksum,
             tso,
+            _receive: receive,
         };
         nic.set_port(config)?;
         Ok(nic)
