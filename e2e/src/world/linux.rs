@@ -12,13 +12,13 @@ use std::net::IpAddr;
 
 /// A host whose NIC is wired to a kernel.
 ///
-/// Fields are dropped in order: the stack goes before its clocks stop.
+/// Fields are dropped in order: the stack goes before its clocks stop, and they before the interface that they read.
 pub struct LinuxPeer {
     /// Our host.
     pub host: Host,
+    _runner: Runner,
     /// The kernel's namespace.
     pub namespace: Netns,
-    _runner: Runner,
 }
 
 /// Our addresses: those of end 0 of a pair.
@@ -56,8 +56,8 @@ impl LinuxPeer {
         host.stack.start()?;
         Ok(Self {
             host,
-            namespace,
             _runner: runner,
+            namespace,
         })
     }
 }
