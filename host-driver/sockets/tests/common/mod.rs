@@ -6,11 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_device::{InProcess, IrqSink, LocalNic};
+use longshore_device::{Device, InProcess, IrqSink, LocalNic};
 use longshore_dma::HostMemory;
 use longshore_driver::{Nic, QueueConfig};
 use longshore_sockets::{Stack, StackConfig, TcpListener, TcpStream};
-use nic_abi::block::{DIRECTORY, Feature};
+use nic_abi::block::{DEVICE, DIRECTORY, Feature, device};
 use nic_model::{Config, Model};
 use parking_lot::Mutex;
 use sim_wire::fault::{FaultConfig, FaultInjector, Script};
@@ -184,6 +184,23 @@ fn host(
         device,
         model,
         stack,
+    }
+}
+
+/// Whatever a test did: once its stack is shut down, nothing of it lives. What does is told by its holders' names.
+impl Drop for Host {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        self.stack.shutdown();
+        let mut living = self.stack.living();
+        let magic = self.device.read32(DEVICE.at(0, device::MAGIC));
+        if magic.ok() != Some(nic_abi::MAGIC) {
+            // A card that was pulled out gives nothing back: its memory goes with the driver, which cuts it off.
+            living.send_chunks = 0;
+        }
+        assert!(living.is_none(), "left behind: {living:#?}");
     }
 }
 
