@@ -5,3 +5,4 @@ mod descriptors;
 mod frames;
 mod isolation;
 mod memory;
+mod reads;

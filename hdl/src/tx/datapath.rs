@@ -30,7 +30,9 @@ use crate::host::mem::{MemReadReqSource, MemReadRspSink};
 use crate::memory::sync_fifo::SyncFifo;
 use crate::queue::ports::{CompletionSource, DescriptorSink, FaultSource};
 use crate::stream::axis::AxisSource;
+use crate::stream::slice::Relay;
 use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
 
 /// Transmit datapath of `Q` queues; see the [module](self) for the contract.
 #[derive(LogicBlock)]
@@ -83,7 +85,9 @@ pub struct Tx<const Q: usize, const RING: usize, const RESPONSES: usize> {
     cuts: SyncFifo<Cut, 4>,
     pieces: SyncFifo<Piece, 5>,
     chunks: SyncFifo<Chunk, 4>,
+    ended: Relay<Outcome>,
     outcomes: SyncFifo<Outcome, 4>,
+    chunk_room: DFF<Bit>,
 }
 
 impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESPONSES> {
@@ -132,7 +136,9 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Tx<Q, RING, RESP
             cuts: Default::default(),
             pieces: Default::default(),
             chunks: Default::default(),
+            ended: Default::default(),
             outcomes: Default::default(),
+            chunk_room: Default::default(),
         }
     }
 }
@@ -149,8 +155,9 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
     fn update(&mut self) {
         clock!(
             self, clock, scheduler, buffers, gather, responses, packer, segmenter, ring, faults,
-            busy_count, slot, requests, cuts, pieces, chunks, outcomes
+            busy_count, slot, requests, cuts, pieces, chunks, ended, outcomes
         );
+        dff_setup!(self, clock, chunk_room);
         self.scheduler.reset.next = self.reset.val();
         self.buffers.reset.next = self.reset.val();
         self.gather.reset.next = self.reset.val();
@@ -165,6 +172,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.cuts.reset.next = self.reset.val();
         self.pieces.reset.next = self.reset.val();
         self.chunks.reset.next = self.reset.val();
+        self.ended.reset.next = self.reset.val();
         self.outcomes.reset.next = self.reset.val();
         // Faults, and what they stop.
         self.faults.run.next = self.run.val();
@@ -239,7 +247,9 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.packer.result.next = self.responses.result.val();
         self.packer.result_valid.next = self.responses.result_valid.val();
         self.packer.word.next = self.responses.word.val();
-        self.packer.room.next = self.chunks.fill.val() <= 12;
+        // Told a cycle late, so one place more is kept.
+        self.chunk_room.d.next = self.chunks.fill.val() <= 11;
+        self.packer.room.next = self.chunk_room.q.val();
         self.chunks.in_data.next = self.packer.chunk.val();
         self.chunks.in_valid.next = self.packer.chunk_valid.val();
         // Segmenter and ring.
@@ -251,7 +261,7 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.chunks.out_ready.next = self.segmenter.chunk_ready.val();
         self.segmenter.ring_head.next = self.ring.head.val();
         self.segmenter.meta_ready.next = self.ring.meta_ready.val();
-        self.segmenter.outcome_ready.next = self.outcomes.in_ready.val();
+        self.segmenter.outcome_ready.next = self.ended.in_ready.val();
         self.ring.addr.next = self.segmenter.ring_addr.val();
         self.ring.data.next = self.segmenter.ring_data.val();
         self.ring.write.next = self.segmenter.ring_write.val();
@@ -265,8 +275,11 @@ impl<const Q: usize, const RING: usize, const RESPONSES: usize> Logic for Tx<Q, 
         self.m.tvalid.next = self.ring.m.tvalid.val();
         self.ring.m.tready.next = self.m.tready.val();
         // Ends.
-        self.outcomes.in_data.next = self.segmenter.outcome.val();
-        self.outcomes.in_valid.next = self.segmenter.outcome_valid.val();
+        self.ended.in_data.next = self.segmenter.outcome.val();
+        self.ended.in_valid.next = self.segmenter.outcome_valid.val();
+        self.outcomes.in_data.next = self.ended.out_data.val();
+        self.outcomes.in_valid.next = self.ended.out_valid.val();
+        self.ended.out_ready.next = self.outcomes.in_ready.val();
         self.completer.outcome.next = self.outcomes.out_data.val();
         self.completer.outcome_valid.next = self.outcomes.out_valid.val();
         self.outcomes.out_ready.next = self.completer.outcome_ready.val();

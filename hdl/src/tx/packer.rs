@@ -99,14 +99,16 @@ pub struct Packer {
     lane_end: Signal<Local, Bits<4>>,
     at_end: Signal<Local, Bits<4>>,
     left_after: Signal<Local, Bits<13>>,
+    left_segment: Signal<Local, Bits<13>>,
     open_after: Signal<Local, Bits<17>>,
+    open_piece: Signal<Local, Bits<17>>,
     piece_end: Signal<Local, Bit>,
     segment_end: Signal<Local, Bit>,
     usable: Signal<Local, Bit>,
     consume: Signal<Local, Bit>,
     load: Signal<Local, Bit>,
     // The next segment.
-    more: Signal<Local, Bit>,
+    more: DFF<Bit>,
     next_payload: Signal<Local, Bits<17>>,
     next_segment: Signal<Local, Bits<17>>,
     next_header: Signal<Local, Bits<8>>,
@@ -135,6 +137,7 @@ impl Logic for Packer {
             head,
             owner,
             todo,
+            more,
             open,
             at,
             flush,
@@ -173,8 +176,18 @@ impl Logic for Packer {
         }
         self.lane_end.next = bit_cast::<4, 3>(self.lane.q.val()) + self.take.val();
         self.at_end.next = bit_cast::<4, 3>(self.at.q.val()) + self.take.val();
-        self.left_after.next = self.left.q.val() - bit_cast::<13, 4>(self.take.val());
-        self.open_after.next = self.open.q.val() - bit_cast::<17, 4>(self.take.val());
+        // What is left when word, piece or segment is least. At its own end nothing of a piece or a segment is, and when 8 bytes are taken
+        // the word ends too; so each needs two of the three differences, and they are there before it is known who is least.
+        self.left_segment.next = self.left.q.val() - bit_cast::<13, 4>(self.in_segment.val());
+        self.left_after.next = self.left.q.val() - bit_cast::<13, 4>(self.space.val());
+        if self.segment_first.val() & !self.word_first.val() {
+            self.left_after.next = self.left_segment.val();
+        }
+        self.open_piece.next = self.open.q.val() - bit_cast::<17, 4>(self.in_piece.val());
+        self.open_after.next = self.open.q.val() - bit_cast::<17, 4>(self.space.val());
+        if self.piece_first.val() & !self.word_first.val() {
+            self.open_after.next = self.open_piece.val();
+        }
         self.piece_end.next =
             self.dropped.q.val() | (self.piece_short.val() & self.piece_first.val());
         self.segment_end.next = self.segment_short.val() & self.segment_first.val();
@@ -193,13 +206,14 @@ impl Logic for Packer {
         self.cut_ready.next = false;
         // The next segment: of this request, or of the next one.
         self.cut_header.next = self.cut.val().header_len;
-        self.more.next = self.todo.q.val().any();
+        // A cycle late: there is one at least between two segments.
+        self.more.d.next = self.todo.q.val().any();
         self.next_payload.next = self.cut.val().payload_len;
         self.next_segment.next = bit_cast::<17, 16>(self.cut.val().segment);
         self.next_header.next = self.cut.val().header_len;
         self.next_queue.next = self.cut.val().queue;
         self.refused.next = self.cut.val().skip;
-        if self.more.val() {
+        if self.more.q.val() {
             self.next_payload.next = self.todo.q.val();
             self.next_segment.next = bit_cast::<17, 16>(self.segment.q.val());
             self.next_header.next = 0.into();
@@ -213,7 +227,7 @@ impl Logic for Packer {
         self.stop.next =
             self.refused.val() | !self.live.val().get_bit(self.next_queue.val().index());
         self.go.next = self.room.val()
-            & (self.more.val() | self.cut_valid.val())
+            & (self.more.q.val() | self.cut_valid.val())
             & !(self.flush.q.val() & self.stop.val());
         match self.state.q.val() {
             PackState::Next => {
@@ -226,13 +240,13 @@ impl Logic for Packer {
                     self.flush.d.next = false;
                 }
                 if self.go.val() {
-                    self.cut_ready.next = !self.more.val();
+                    self.cut_ready.next = !self.more.q.val();
                     self.owner.d.next = self.next_queue.val();
                     self.todo.d.next = self.next_payload.val() - self.next_len.val();
                     self.open.d.next =
                         self.next_len.val() + bit_cast::<17, 8>(self.next_header.val());
                     self.at.d.next = self.head.q.val();
-                    if !self.more.val() {
+                    if !self.more.q.val() {
                         self.at.d.next = 0.into();
                         self.head.d.next = self.cut_header.val().get_bits::<3>(0);
                         self.segment.d.next = self.cut.val().segment;
@@ -310,6 +324,7 @@ impl Logic for Packer {
             self.state.d.next = PackState::Next;
             self.held.d.next = false;
             self.todo.d.next = 0.into();
+            self.more.d.next = false;
             self.flush.d.next = false;
         }
     }

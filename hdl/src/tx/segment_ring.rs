@@ -77,7 +77,7 @@ pub struct SegmentRing<const A: usize> {
     beat: DFF<Bits<13>>,
     place: DFF<Bits<6>>,
     beat_after: Signal<Local, Bits<13>>,
-    room: Signal<Local, Bit>,
+    room: DFF<Bit>,
     read: Signal<Local, Bit>,
     drop: Signal<Local, Bit>,
     last: Signal<Local, Bit>,
@@ -177,6 +177,7 @@ impl<const A: usize> Logic for SegmentRing<A> {
         dff_setup!(
             self,
             clock,
+            room,
             front,
             beat,
             place,
@@ -205,10 +206,11 @@ impl<const A: usize> Logic for SegmentRing<A> {
         self.results.in_valid.next = self.sums_valid.val();
         self.head.next = self.front.q.val();
         // Read a beat, or drop the note of a request that ended early.
-        self.room.next = self.leaving.fill.val() <= 12;
+        // Told a cycle late, so one place more is kept.
+        self.room.d.next = self.leaving.fill.val() <= 11;
         self.drop.next =
-            self.room.val() & self.metas.out_valid.val() & self.metas.out_data.val().none;
-        self.read.next = self.room.val()
+            self.room.q.val() & self.metas.out_valid.val() & self.metas.out_data.val().none;
+        self.read.next = self.room.q.val()
             & self.metas.out_valid.val()
             & !self.metas.out_data.val().none
             & self.results.out_valid.val();

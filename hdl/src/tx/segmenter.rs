@@ -112,8 +112,9 @@ pub struct Segmenter<const A: usize> {
     // Decisions of the first stage.
     header_len: Signal<Local, Bits<8>>,
     template_beats: Signal<Local, Bits<6>>,
-    whole_template: Signal<Local, Bit>,
-    tail_template: Signal<Local, Bit>,
+    whole_template: DFF<Bit>,
+    tail_template: DFF<Bit>,
+    beat_after: Signal<Local, Bits<6>>,
     tail_lanes: Signal<Local, Bits<8>>,
     tail_bytes: Signal<Local, Bits<3>>,
     missing: Signal<Local, Bits<4>>,
@@ -223,6 +224,7 @@ impl<const A: usize> Default for Segmenter<A> {
             template_beats: Default::default(),
             whole_template: Default::default(),
             tail_template: Default::default(),
+            beat_after: Default::default(),
             tail_lanes: Default::default(),
             tail_bytes: Default::default(),
             missing: Default::default(),
@@ -303,6 +305,8 @@ impl<const A: usize> Logic for Segmenter<A> {
             faulty,
             fault_queue,
             fault_index,
+            whole_template,
+            tail_template,
             ring_room,
             raw,
             raw_valid,
@@ -346,11 +350,7 @@ impl<const A: usize> Logic for Segmenter<A> {
         self.tail_bytes.next = self.header_len.val().get_bits::<3>(0);
         self.missing.next = 8 - bit_cast::<4, 3>(self.tail_bytes.val());
         self.tail_lanes.next = self.full.val() >> self.missing.val();
-        self.whole_template.next =
-            !self.first.q.val() & (self.beat.q.val() < self.template_beats.val());
-        self.tail_template.next =
-            !self.first.q.val() & (self.beat.q.val() == self.template_beats.val());
-        self.wants_chunk.next = !self.padding.q.val() & !self.whole_template.val();
+        self.wants_chunk.next = !self.padding.q.val() & !self.whole_template.q.val();
         // What this cycle does: nothing, a beat (step), or the end of a request that fails (stop).
         // Room for two beats in one cycle is room for one in the next.
         self.after.next = self.tail.q.val() + 1;
@@ -428,15 +428,22 @@ impl<const A: usize> Logic for Segmenter<A> {
         self.todo_now.next = self.todo.q.val() - self.mss_wide.val();
         if !self.running.q.val() {
             self.running.d.next = self.request_valid.val();
+            self.whole_template.d.next = false;
+            self.tail_template.d.next = false;
             self.current.d.next = self.request.val();
             self.todo.d.next = self.request.val().payload_len;
             self.segments.d.next = 0.into();
             self.first.d.next = true;
         }
+        self.beat_after.next = self.beat.q.val() + 1;
         if self.step.val() {
             self.tail.d.next = self.after.val();
             if self.beat.q.val() != 63 {
-                self.beat.d.next = self.beat.q.val() + 1;
+                self.beat.d.next = self.beat_after.val();
+                self.whole_template.d.next =
+                    !self.first.q.val() & (self.beat_after.val() < self.template_beats.val());
+                self.tail_template.d.next =
+                    !self.first.q.val() & (self.beat_after.val() == self.template_beats.val());
             }
             if self.end_of_chunks.val() {
                 self.padding.d.next = true;
@@ -445,6 +452,8 @@ impl<const A: usize> Logic for Segmenter<A> {
         if self.whole.val() {
             self.start.d.next = self.after.val();
             self.first.d.next = false;
+            self.whole_template.d.next = self.template_beats.val() != 0;
+            self.tail_template.d.next = self.template_beats.val() == 0;
             self.segments.d.next = self.segments.q.val() + 1;
             self.todo.d.next = self.todo_now.val();
         }
@@ -477,10 +486,10 @@ impl<const A: usize> Logic for Segmenter<A> {
             self.raw.d.next.data = self.chunk.val().data;
         }
         self.raw.d.next.from_template = 0.into();
-        if self.whole_template.val() {
+        if self.whole_template.q.val() {
             self.raw.d.next.from_template = self.full.val();
         }
-        if self.tail_template.val() {
+        if self.tail_template.q.val() {
             self.raw.d.next.from_template = self.tail_lanes.val();
         }
         self.raw.d.next.first_beat = self.beat.q.val() == 0;

@@ -8,7 +8,7 @@ mod link;
 mod mac;
 mod ports;
 
-use crate::pcie::{HostConfig, LinkCounts, RootComplex};
+use crate::pcie::{HostConfig, LinkCounts, ReadFault, RootComplex};
 use crate::verilated::{Verilated, VerilatedError};
 use link::Link;
 use longshore_device::{IrqSink, LocalNic};
@@ -17,6 +17,7 @@ use mac::Mac;
 use nic_abi::block::{QUEUE, queue};
 use ports::NicPorts;
 use sim_wire::{Picos, Station, Wire};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -137,6 +138,11 @@ impl<W: Wire> SimulatedNic<W> {
         let mut all = self.host.violations().to_vec();
         all.extend_from_slice(self.mac.violations());
         all
+    }
+
+    /// See [`RootComplex::spoil_reads`].
+    pub fn spoil_reads(&mut self, faulty: Option<(Range<u64>, ReadFault)>) {
+        self.host.spoil_reads(faulty);
     }
 
     /// Lets the clocks run although nothing was due: frames came from outside the simulation.

@@ -3,5 +3,5 @@
 pub mod root_complex;
 pub mod tlp;
 
-pub use root_complex::{HostConfig, LinkCounts, RootComplex};
-pub use tlp::{BadTlp, Tlp};
+pub use root_complex::{HostConfig, LinkCounts, ReadFault, RootComplex};
+pub use tlp::{BadTlp, CompletionStatus, Tlp};

@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sim_wire::Picos;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How the host behaves, and what it configured in the endpoint.
@@ -67,6 +68,20 @@ pub struct LinkCounts {
     pub faults: u64,
 }
 
+/// How a read ends that the host cannot answer with data (PCI Express Base 5.0, sections 2.3.2, 2.7.2 and 2.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFault {
+    /// A completion without data, of this status.
+    Status(CompletionStatus),
+    /// Completions whose data are marked as poisoned.
+    Poisoned,
+    /// No completion at all. The NIC gives the read up; the host knows of it until [`LOST_FOR`] is over.
+    Lost,
+}
+
+/// How long a read counts as outstanding that is never answered: longer than the NIC waits for it.
+pub const LOST_FOR: Picos = Picos::from_micros(60);
+
 /// A read of the NIC that is being answered.
 struct PendingRead {
     due: Picos,
@@ -76,6 +91,7 @@ struct PendingRead {
     address: u64,
     /// Bytes still to be sent.
     left: u16,
+    fault: Option<ReadFault>,
 }
 
 const COMPLETER: u16 = 0x0000;
@@ -91,6 +107,7 @@ pub struct RootComplex {
     reads: Vec<PendingRead>,
     to_nic: VecDeque<Vec<u32>>,
     answer: Option<u32>,
+    faulty: Option<(Range<u64>, ReadFault)>,
     rng: ChaCha8Rng,
     counts: LinkCounts,
     violations: Vec<String>,
@@ -108,6 +125,7 @@ impl RootComplex {
             reads: Vec::new(),
             to_nic: VecDeque::new(),
             answer: None,
+            faulty: None,
             counts: LinkCounts::default(),
             violations: Vec::new(),
         }
@@ -135,6 +153,11 @@ impl RootComplex {
     #[must_use]
     pub fn violations(&self) -> &[String] {
         &self.violations
+    }
+
+    /// Reads that begin in this range of bus addresses end with a fault; `None`: no reads do.
+    pub fn spoil_reads(&mut self, faulty: Option<(Range<u64>, ReadFault)>) {
+        self.faulty = faulty;
     }
 
     /// Forgets everything that is under way, as a function-level reset does.
@@ -205,7 +228,7 @@ impl RootComplex {
             0
         };
         let at = *due.get(pick)?;
-        Some(self.complete(at).encode())
+        Some(self.complete(at)?.encode())
     }
 
     /// Takes a packet from the NIC.
@@ -281,20 +304,35 @@ impl RootComplex {
             0 => 0,
             most => self.rng.random_range(0..=most),
         };
+        let fault = self
+            .faulty
+            .as_ref()
+            .filter(|(range, _)| range.contains(&address))
+            .map(|(_, fault)| *fault);
+        let latency = match fault {
+            Some(ReadFault::Lost) => LOST_FOR,
+            _ => self.config.read_latency,
+        };
         self.reads.push(PendingRead {
-            due: Picos(now.0 + self.config.read_latency.0 + jitter),
+            due: Picos(now.0 + latency.0 + jitter),
             tag,
             requester,
             address,
             left: bytes,
+            fault,
         });
     }
 
-    /// The next completion of the read at place `at`.
-    fn complete(&mut self, at: usize) -> Tlp {
-        self.counts.completions += 1;
+    /// The next completion of the read at place `at`, if it gets any.
+    fn complete(&mut self, at: usize) -> Option<Tlp> {
         let read = &self.reads[at];
         let (address, left, tag, requester) = (read.address, read.left, read.tag, read.requester);
+        let fault = read.fault;
+        if fault == Some(ReadFault::Lost) {
+            self.reads.remove(at);
+            return None;
+        }
+        self.counts.completions += 1;
         let completion = u64::from(self.config.completion);
         let (most, boundary) = if self.config.reorder {
             let steps = (completion / BOUNDARY).max(1);
@@ -312,19 +350,26 @@ impl RootComplex {
                 .is_ok()
         });
         let lower_address = (address & 0x7f) as u8;
-        if !found {
-            self.counts.faults += 1;
+        let refused = match fault {
+            Some(ReadFault::Status(status)) => Some(status),
+            _ if found => None,
+            _ => {
+                self.counts.faults += 1;
+                Some(CompletionStatus::UnsupportedRequest)
+            }
+        };
+        if let Some(status) = refused {
             self.reads.remove(at);
-            return Tlp::Completion {
+            return Some(Tlp::Completion {
                 completer: COMPLETER,
                 requester,
                 tag,
-                status: CompletionStatus::UnsupportedRequest,
+                status,
                 byte_count: left,
                 lower_address,
                 poisoned: false,
                 data: Vec::new(),
-            };
+            });
         }
         if bytes == left {
             self.reads.remove(at);
@@ -333,16 +378,16 @@ impl RootComplex {
             read.address += u64::from(bytes);
             read.left -= bytes;
         }
-        Tlp::Completion {
+        Some(Tlp::Completion {
             completer: COMPLETER,
             requester,
             tag,
             status: CompletionStatus::Success,
             byte_count: left,
             lower_address,
-            poisoned: false,
+            poisoned: fault == Some(ReadFault::Poisoned),
             data,
-        }
+        })
     }
 
     fn write(&mut self, address: u64, data: &[u8], skip: usize) {

@@ -29,6 +29,8 @@ struct Read {
 /// The core and what it expects.
 pub(crate) struct Core {
     pub(crate) load: Load,
+    /// Single vectors are neither masked nor unmasked.
+    pub(crate) still: bool,
     /// Reads answered with data, and with errors.
     pub(crate) good: u64,
     pub(crate) bad: u64,
@@ -38,6 +40,8 @@ pub(crate) struct Core {
     reads: VecDeque<Read>,
     request: Option<(u64, usize, u8)>,
     burst: Option<(u64, Vec<u8>, usize)>,
+    /// Bus mastering was on when it began.
+    burst_goes_out: bool,
     offered: bool,
     shadow: Vec<u8>,
     registers: HashMap<u16, u32>,
@@ -61,6 +65,10 @@ pub(crate) struct Core {
     pace: [Pace; 5],
 }
 
+/// The two words of the pending bits.
+pub(crate) const PENDING_BITS: [u16; 2] =
+    [block::MSIX_PBA.base as u16, block::MSIX_PBA.base as u16 + 4];
+
 fn vector_addr(vector: usize) -> u64 {
     let base = if vector % 3 == 2 { 0x8_0000_0000 } else { 0 };
     base + MESSAGES + 16 * vector as u64
@@ -74,6 +82,7 @@ impl Core {
     pub(crate) fn new(load: Load, rc: &RootComplex) -> Self {
         Self {
             load,
+            still: false,
             good: 0,
             bad: 0,
             stat: [0; 32],
@@ -81,6 +90,7 @@ impl Core {
             reads: VecDeque::new(),
             request: None,
             burst: None,
+            burst_goes_out: true,
             offered: false,
             shadow: rc.memory[MEMORY / 2..].to_vec(),
             registers: HashMap::new(),
@@ -142,7 +152,7 @@ impl Core {
                 );
             }
         }
-        if self.load.interrupts && rng.random_ratio(1, 80) {
+        if self.load.interrupts && !self.still && rng.random_ratio(1, 80) {
             let vector = rng.random_range(0..16);
             let control = entry(vector, block::msix::VECTOR_CONTROL);
             // A message may come from the unmasking on; none may when the read behind a masking is answered.
@@ -258,6 +268,9 @@ impl Core {
             && dut.wr.ready.val()
             && let Some((_, data, at)) = &mut self.burst
         {
+            if *at == 0 {
+                self.burst_goes_out = rc.config.bus_master;
+            }
             *at += 8;
             self.offered = false;
             if *at >= data.len() {
@@ -282,7 +295,7 @@ impl Core {
 
     fn took_burst(&mut self, rc: &mut RootComplex) {
         let burst = self.burst.take();
-        if !rc.config.bus_master {
+        if !self.burst_goes_out {
             rc.counts.unsupported += 1;
         } else if let Some((addr, data, _)) = burst {
             let offset = addr as usize % MEMORY - MEMORY / 2;
@@ -319,8 +332,9 @@ impl Core {
         );
         let (mut at, end, mut failed) = (read.addr, read.addr + read.len as u64, false);
         while at < end {
-            at += match rc.reads.pop_front() {
-                Some((bytes, fate)) => {
+            // What is not on the bus at this place was refused.
+            at += match rc.reads.pop_front_if(|(start, ..)| *start == at) {
+                Some((_, bytes, fate)) => {
                     failed |= fate != Fate::Data;
                     bytes as u64
                 }
@@ -385,6 +399,28 @@ impl Core {
         for (answer, vector) in &self.masking {
             self.silent[*vector] |= *answer <= rc.answered;
         }
+    }
+
+    /// Bits of the vectors that were raised and not sent.
+    pub(crate) fn pending(&self) -> u32 {
+        (0..16).map(|v| u32::from(self.due[v]) << v).sum()
+    }
+
+    /// A write is under way, two of its TLPs' worth of beats were taken, and as much is to come.
+    pub(crate) fn is_deep_in_a_burst(&self) -> bool {
+        self.burst
+            .as_ref()
+            .is_some_and(|(_, data, at)| *at >= 512 && data.len() - at >= 512)
+    }
+
+    /// No write is under way.
+    pub(crate) fn no_burst(&self) -> bool {
+        self.burst.is_none()
+    }
+
+    /// Reads wait for their data.
+    pub(crate) fn reads_wait(&self) -> bool {
+        !self.reads.is_empty()
     }
 
     /// Whether all that was begun is over.

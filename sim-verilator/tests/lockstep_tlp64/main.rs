@@ -5,7 +5,7 @@ mod engines;
 mod root_complex;
 mod tlp;
 
-use engines::{Core, Load};
+use engines::{Core, Load, PENDING_BITS};
 use longshore_hdl::host::tlp64;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
@@ -15,6 +15,8 @@ use sim_lockstep::{Lockstep, Report};
 
 /// As the catalogue builds the adapter.
 const TIMEOUT: u64 = 2_000;
+/// Length of a reset in mid-traffic.
+const RESET_CYCLES: u64 = 5;
 
 fn config() -> Config {
     Config {
@@ -27,34 +29,70 @@ fn config() -> Config {
         fault_of: 1,
         retire: 0,
         bus_master: true,
+        msix_enable: true,
         masked_until: 0,
         gaps: true,
     }
 }
 
+/// What a test changes while it runs: called before each cycle.
+type Script<'a> = &'a mut dyn FnMut(u64, &mut Core, &mut RootComplex, &mut ChaCha8Rng);
+
 /// Runs `busy` cycles of traffic, and `drain` more for all of it to end.
 fn run(busy: u64, drain: u64, config: Config, load: Load) -> (Report, Core, RootComplex) {
+    run_with(busy, drain, config, load, 0, &mut |_, _, _, _| {})
+}
+
+/// As [`run`], with `script`; in cycle `reset_at`, if it is not 0, the adapter is reset, and core and root complex begin anew.
+fn run_with(
+    busy: u64,
+    drain: u64,
+    config: Config,
+    load: Load,
+    reset_at: u64,
+    script: Script<'_>,
+) -> (Report, Core, RootComplex) {
     let memory = |seed| {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         (0..MEMORY).map(|_| rng.random()).collect()
     };
-    let mut rc = RootComplex::new(config, memory(1));
-    let mut core = Core::new(load, &rc);
+    let mut rc = RootComplex::new(config.clone(), memory(1));
+    let mut core = Core::new(load.clone(), &rc);
     let report = Lockstep::new("tlp64", tlp64::tlp64())
         .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
         .run(busy + drain, |dut, step| {
-            dut.reset.next = step.reset();
+            let reset = (reset_at..reset_at + RESET_CYCLES).contains(&step.cycle) && reset_at > 0;
+            dut.reset.next = step.reset() || reset;
             dut.requester_id.next = u64::from(DEVICE).into();
             dut.mps.next = u64::from((rc.config.mps / 128).ilog2()).into();
             dut.mrrs.next = u64::from((rc.config.mrrs / 128).ilog2()).into();
             dut.bus_master.next = rc.config.bus_master;
-            dut.msix_enable.next = true;
+            dut.msix_enable.next = rc.config.msix_enable;
             dut.msix_mask.next = step.cycle < rc.config.masked_until;
             assert!(
                 step.cycle > rc.config.masked_until || rc.counts.interrupts == 0,
                 "a message while the function is masked"
             );
-            if step.cycle == 3 && core.load.interrupts {
+            // Nothing is offered in the first cycle after it.
+            let begins_anew = reset_at > 0 && step.cycle == reset_at + RESET_CYCLES;
+            if reset || begins_anew {
+                if step.cycle == reset_at {
+                    assert!(!core.is_quiet(), "the reset comes in mid-traffic");
+                    rc = RootComplex::new(config.clone(), memory(2));
+                    core = Core::new(load.clone(), &rc);
+                }
+                dut.tlp_rx.tvalid.next = false;
+                dut.tlp_tx.tready.next = false;
+                dut.rd_req.valid.next = false;
+                dut.wr.valid.next = false;
+                dut.irq.valid.next = false;
+                dut.regs.ready.next = false;
+                dut.regs.done.next = false;
+                return;
+            }
+            let begins =
+                step.cycle == 3 || (reset_at > 0 && step.cycle == reset_at + RESET_CYCLES + 1);
+            if begins && core.load.interrupts {
                 core.fill_table(&mut rc, &mut step.rng);
             }
             if step.cycle < 4 {
@@ -63,6 +101,7 @@ fn run(busy: u64, drain: u64, config: Config, load: Load) -> (Report, Core, Root
             if step.cycle >= busy {
                 core.load = Load::default();
             }
+            script(step.cycle, &mut core, &mut rc, &mut step.rng);
             core.host(&mut rc, &mut step.rng);
             let (beat, ready) = rc.drive(step.cycle, &mut step.rng);
             if let Some(beat) = beat {
@@ -241,4 +280,152 @@ fn requests_that_are_not_served_are_refused_or_dropped() {
     let (_, _, rc) = run(9_000, 2_000, config(), load);
     println!("{} answers, {:?}", rc.answered, rc.counts);
     assert!(rc.counts.unsupported > 40 && rc.counts.unexpected > 3);
+}
+
+#[test]
+fn large_packets_are_used_up_to_512_bytes() {
+    let config = Config {
+        mps: 512,
+        ..config()
+    };
+    let load = Load {
+        reads: true,
+        writes: true,
+        ..Load::default()
+    };
+    let (_, core, rc) = run(6_000, 8_000, config, load);
+    assert!(core.good > 5 && rc.largest_write == 512, "{:?}", rc.counts);
+}
+
+/// The processor reads the pending bits while vectors wait for three different reasons; writing to them changes nothing.
+#[test]
+fn pending_bits_tell_which_vectors_wait() {
+    let load = Load {
+        interrupts: true,
+        ..Load::default()
+    };
+    for reason in ["function mask", "MSI-X disabled", "no bus mastering"] {
+        let mut seen = 0;
+        let off = |rc: &mut RootComplex, off: bool| match reason {
+            "function mask" => rc.config.masked_until = if off { 5_000 } else { 0 },
+            "MSI-X disabled" => rc.config.msix_enable = !off,
+            _ => rc.config.bus_master = !off,
+        };
+        let (_, _, rc) = run_with(
+            6_000,
+            3_000,
+            config(),
+            load.clone(),
+            0,
+            &mut |cycle, core, rc, rng| {
+                match cycle {
+                    4 => {
+                        core.still = true;
+                        off(rc, true);
+                    }
+                    // The table is filled; interrupts are raised, and nobody masks single vectors.
+                    2_000 => {
+                        seen = core.pending();
+                        assert!(seen != 0 && rc.counts.interrupts == 0, "{reason}");
+                        core.load.interrupts = false;
+                    }
+                    2_100 => {
+                        let [low, high] = PENDING_BITS;
+                        seen = core.pending();
+                        rc.host_read(low, seen, rng);
+                        rc.host_read(high, 0, rng);
+                        rc.host_write(low, !seen, rng);
+                        rc.host_read(low, seen, rng);
+                    }
+                    2_400 => {
+                        assert!(rc.expected.is_empty(), "{reason}: no answer");
+                        assert_eq!(rc.counts.interrupts, 0, "{reason}");
+                        off(rc, false);
+                    }
+                    3_400 => {
+                        assert_eq!(core.pending(), 0, "{reason}: a vector was not sent");
+                        rc.host_read(PENDING_BITS[0], 0, rng);
+                        core.load.interrupts = true;
+                        core.still = false;
+                    }
+                    _ => {}
+                }
+            },
+        );
+        assert!(
+            rc.counts.interrupts >= u64::from(seen.count_ones()),
+            "{reason}"
+        );
+    }
+}
+
+/// Bus mastering is taken away in the middle of a write and of many reads, and given back.
+#[test]
+fn bus_mastering_may_change_in_mid_traffic() {
+    let load = Load {
+        reads: true,
+        writes: true,
+        registers: true,
+        interrupts: true,
+        ..Load::default()
+    };
+    let (mut switched, mut since, mut on_again, mut still) = (0, 0, 0, 0);
+    let (_, core, rc) = run_with(
+        24_000,
+        8_000,
+        config(),
+        load,
+        0,
+        &mut |cycle, core, rc, _| {
+            still = if core.no_burst() { still + 1 } else { 0 };
+            if rc.config.bus_master
+                && cycle > on_again
+                && core.is_deep_in_a_burst()
+                && core.reads_wait()
+            {
+                // Begun, so it goes on to its end; what begins from now on is dropped.
+                rc.config.bus_master = false;
+                (switched, since) = (switched + 1, cycle);
+            } else if !rc.config.bus_master && cycle == since + 600 {
+                core.load.writes = false;
+            } else if !rc.config.bus_master && still > 40 && cycle > since + 600 {
+                rc.config.bus_master = true;
+                core.load.writes = true;
+                on_again = cycle + 1_500;
+            }
+        },
+    );
+    assert!(
+        switched > 2 && core.bad > 2 && core.good > 5,
+        "{switched} times"
+    );
+    assert!(
+        rc.counts.unsupported > 2 && rc.counts.interrupts > 10,
+        "{:?}",
+        rc.counts
+    );
+}
+
+#[test]
+fn a_reset_in_mid_traffic_forgets_everything() {
+    let load = Load {
+        reads: true,
+        writes: true,
+        registers: true,
+        interrupts: true,
+        nonsense: true,
+    };
+    // Some cycles of a burst, of a completion, of a TLP to the link.
+    for reset_at in [3_001, 3_502, 4_003] {
+        let (_, core, rc) = run_with(
+            9_000,
+            8_000,
+            config(),
+            load.clone(),
+            reset_at,
+            &mut |_, _, _, _| {},
+        );
+        assert!(core.good > 2 && rc.counts.writes > 10, "{:?}", rc.counts);
+        assert!(rc.counts.interrupts > 5 && rc.answered > 10);
+    }
 }

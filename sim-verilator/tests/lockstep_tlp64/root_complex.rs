@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) retire: usize,
     /// Bus Master Enable.
     pub(crate) bus_master: bool,
+    /// MSI-X Enable.
+    pub(crate) msix_enable: bool,
     /// Until this cycle the MSI-X Function Mask is set.
     pub(crate) masked_until: u64,
     /// Gaps in the streams.
@@ -92,8 +94,12 @@ struct Piece {
 pub(crate) struct RootComplex {
     pub(crate) config: Config,
     pub(crate) memory: Vec<u8>,
-    /// Reads in the order in which they came: bytes, and whether they fail.
-    pub(crate) reads: VecDeque<(usize, Fate)>,
+    /// Reads in the order in which they came: address, bytes, and whether they fail.
+    pub(crate) reads: VecDeque<(u64, usize, Fate)>,
+    /// Bytes of the largest write TLP.
+    pub(crate) largest_write: usize,
+    /// Bus mastering was off at some time.
+    was_off: bool,
     /// Bytes written, in all.
     pub(crate) written: u64,
     /// Messages since they were last looked at: their addresses and data.
@@ -122,6 +128,8 @@ impl RootComplex {
             config,
             memory,
             reads: VecDeque::new(),
+            largest_write: 0,
+            was_off: false,
             written: 0,
             messages: Vec::new(),
             expected: VecDeque::new(),
@@ -142,6 +150,7 @@ impl RootComplex {
 
     /// The beat to the device in this cycle, and whether one from the device is taken.
     pub(crate) fn drive(&mut self, cycle: u64, rng: &mut ChaCha8Rng) -> (Option<Sample>, bool) {
+        self.was_off |= !self.config.bus_master;
         if !self.offered {
             if self.sending.is_empty()
                 && let Some(dws) = self.choose(cycle, rng)
@@ -177,9 +186,9 @@ impl RootComplex {
         }
     }
 
-    /// Whether the device may answer reads without asking: it must not use the bus, or has no tag left.
+    /// Whether the device may answer reads without asking: it must not use the bus, or might not, or has no tag left.
     pub(crate) fn sees_no_reads(&self) -> bool {
-        !self.config.bus_master || self.retired >= 16
+        self.was_off || !self.config.bus_master || self.retired >= 16
     }
 
     /// Whether nothing is under way.
@@ -257,7 +266,7 @@ impl RootComplex {
                 fate = Fate::Data;
             }
         }
-        self.reads.push_back((range.len(), fate));
+        self.reads.push_back((start, range.len(), fate));
         match fate {
             Fate::Data => {}
             Fate::Lost | Fate::Late => self.counts.timeouts += 1,
@@ -351,6 +360,7 @@ impl RootComplex {
         for i in range.clone() {
             assert!(m.enables(i), "{m:x?} has a hole");
         }
+        self.largest_write = self.largest_write.max(range.len());
         self.at(m.addr, range.end)[range.clone()].copy_from_slice(&data[range.clone()]);
         self.written += range.len() as u64;
     }

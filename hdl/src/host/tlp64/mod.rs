@@ -328,7 +328,7 @@ impl Logic for Tlp64 {
         self.counts.writes.next = self.transmit.writes.val();
         self.counts.interrupts.next = self.transmit.interrupts.val();
         self.counts.read_error.next = self.slots.read_error.val();
-        self.counts.expired.next = self.reorder.expire.val();
+        self.counts.expired.next = self.slots.timed_out.val();
         self.counts.unexpected.next = self.slots.unexpected.val();
         self.counts.refused.next = self.target.unsupported.val();
         self.counts.dropped.next = self.write.dropped.val();

@@ -2,7 +2,8 @@
 //!
 //! Contract: the pieces of a read are delivered in tag order, each as the beats from its first to its last byte, in address
 //! lanes, when all its completions have come. `err` is set from the first failed piece to the read's last beat. If the completions of
-//! the oldest tag do not come in `timeout` cycles from when it became the oldest, `expire` fails it.
+//! the oldest tag do not come in `timeout` cycles from when it became the oldest, `expire` fails it; it may pulse once in the
+//! cycle in which they have come, so [`Slots`](super::slots::Slots) looks whether the tag is still outstanding.
 //!
 //! - Memory: 16 tags × 512 B in two banks of 32 bit (4 block RAMs).
 //! - Latency: 4 cycles from `done` of the oldest tag to its first beat.
@@ -195,7 +196,7 @@ impl Logic for Reorder {
         self.head_tag.next = self.head.q.val();
         self.head_used.next = self.used.val().get_bit(self.head.q.val().index());
         self.head_done.next = self.done.val().get_bit(self.head.q.val().index());
-        self.expire.next = false;
+        self.expire.next = self.overdue.q.val() & (self.state.q.val() == ReorderState::Seek);
         self.finish.next = false;
         self.rsp.data.next = self.out_data.q.val();
         self.rsp.tag.next = self.out_tag.q.val();
@@ -218,7 +219,6 @@ impl Logic for Reorder {
                 } else if self.head_used.val() {
                     self.waited.d.next = self.waited.q.val() + 1;
                     self.overdue.d.next = self.waited.q.val() == self.timeout.val();
-                    self.expire.next = self.overdue.q.val();
                 } else if self.head.q.val() != self.alloc_tag.val() {
                     // A retired tag was passed over.
                     self.head.d.next = self.head.q.val() + 1;

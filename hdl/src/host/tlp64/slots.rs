@@ -36,7 +36,7 @@ pub struct Slots {
     pub cpl_err: Signal<In, Bit>,
     /// More completions may come although the read is over.
     pub cpl_retire: Signal<In, Bit>,
-    /// The time of the read with `head_tag` is over.
+    /// The time of the read with `head_tag` is over, if it is still outstanding.
     pub expire: Signal<In, Bit>,
     /// The data of the read with `head_tag` are delivered.
     pub finish: Signal<In, Bit>,
@@ -56,6 +56,8 @@ pub struct Slots {
     pub unexpected: Signal<Out, Bit>,
     /// A read ended in an error.
     pub read_error: Signal<Out, Bit>,
+    /// A read timed out in this cycle.
+    pub timed_out: Signal<Out, Bit>,
     one: Constant<Bits<16>>,
     used_r: DFF<Bits<16>>,
     outstanding_r: DFF<Bits<16>>,
@@ -65,7 +67,9 @@ pub struct Slots {
     unexpected_r: DFF<Bit>,
     read_error_r: DFF<Bit>,
     error_waits: DFF<Bit>,
+    meant: Signal<Local, Bits<16>>,
     live: Signal<Local, Bit>,
+    failing: Signal<Local, Bits<16>>,
     failed: Signal<Local, Bit>,
     refused: Signal<Local, Bit>,
     allocated: Signal<Local, Bits<16>>,
@@ -104,6 +108,7 @@ impl Default for Slots {
             retired: Default::default(),
             unexpected: Default::default(),
             read_error: Default::default(),
+            timed_out: Default::default(),
             used_r: Default::default(),
             outstanding_r: Default::default(),
             done_r: Default::default(),
@@ -112,7 +117,9 @@ impl Default for Slots {
             unexpected_r: Default::default(),
             read_error_r: Default::default(),
             error_waits: Default::default(),
+            meant: Default::default(),
             live: Default::default(),
+            failing: Default::default(),
             failed: Default::default(),
             refused: Default::default(),
             allocated: Default::default(),
@@ -140,14 +147,13 @@ impl Logic for Slots {
         self.retired.next = self.retired_r.q.val();
         self.unexpected.next = self.unexpected_r.q.val();
         self.read_error.next = self.read_error_r.q.val();
-        self.live.next = self.cpl.val()
-            & !self.cpl_stray.val()
-            & self
-                .outstanding_r
-                .q
-                .val()
-                .get_bit(self.cpl_tag.val().index());
         self.at_cpl.next = self.one.val() << self.cpl_tag.val();
+        // Bit by bit rather than by selecting one of 16: what follows is decoded anyway.
+        self.meant.next = 0.into();
+        if self.cpl.val() & !self.cpl_stray.val() {
+            self.meant.next = self.at_cpl.val() & self.outstanding_r.q.val();
+        }
+        self.live.next = self.meant.val().any();
         self.at_head.next = self.one.val() << self.head_tag.val();
         self.allocated.next = 0.into();
         self.born_failed.next = 0.into();
@@ -163,17 +169,17 @@ impl Logic for Slots {
         if self.refused.val() {
             self.born_failed.next = self.allocated.val();
         }
-        if self.live.val() & self.cpl_done.val() {
-            self.finished.next = self.at_cpl.val();
+        if self.cpl_done.val() {
+            self.finished.next = self.meant.val();
         }
-        if self.live.val() & self.cpl_err.val() {
-            self.erred.next = self.at_cpl.val();
+        if self.cpl_err.val() {
+            self.erred.next = self.meant.val();
         }
-        if self.live.val() & self.cpl_retire.val() {
-            self.lost.next = self.at_cpl.val();
+        if self.cpl_retire.val() {
+            self.lost.next = self.meant.val();
         }
         if self.expire.val() {
-            self.expired.next = self.at_head.val();
+            self.expired.next = self.at_head.val() & self.outstanding_r.q.val();
         }
         if self.finish.val() {
             self.released.next = self.at_head.val();
@@ -192,9 +198,10 @@ impl Logic for Slots {
             | self.born_failed.val();
         self.retired_r.d.next = self.retired_r.q.val() | self.lost.val() | self.expired.val();
         self.unexpected_r.d.next = self.cpl.val() & !self.live.val();
-        self.failed.next = self.live.val()
-            & self.cpl_done.val()
-            & (self.cpl_err.val() | self.err_r.q.val().get_bit(self.cpl_tag.val().index()));
+        self.failing.next = self.meant.val() & self.err_r.q.val();
+        self.failed.next = self.cpl_done.val()
+            & ((self.live.val() & self.cpl_err.val()) | self.failing.val().any());
+        self.timed_out.next = self.expired.val().any();
         self.read_error_r.d.next =
             self.failed.val() | self.refused.val() | self.error_waits.q.val();
         self.error_waits.d.next = (self.failed.val() & self.refused.val())

@@ -1,10 +1,10 @@
 //! Four sources of TLPs on one stream.
 //!
 //! Contract: whole TLPs, round robin. The order on the stream is the order of the grants, so what is granted later never
-//! passes a write whose TLP has begun.
+//! passes a write whose TLP has begun. Whose turn it is is settled a cycle ahead.
 //!
-//! - Latency: 1 cycle (a register slice at the output).
-//! - Throughput: one beat per cycle, no bubbles between TLPs.
+//! - Latency: 1 cycle (a register slice at the output) for the source whose turn it is, 2 for others.
+//! - Throughput: one beat per cycle, no bubbles between TLPs that are there.
 //! - `reads`, `writes` and `interrupts` pulse when a TLP of their kind ends.
 
 use crate::stream::axis::{AxisSink, AxisSource};
@@ -41,7 +41,7 @@ pub struct Transmit {
     reads_r: DFF<Bit>,
     writes_r: DFF<Bit>,
     interrupts_r: DFF<Bit>,
-    grant: Signal<Local, Bits<2>>,
+    passes: Signal<Local, Bit>,
     valid: Signal<Local, Bit>,
     moves: Signal<Local, Bit>,
     last: Signal<Local, Bit>,
@@ -55,90 +55,81 @@ impl Logic for Transmit {
         dff_setup!(self, clock, locked, owner, reads_r, writes_r, interrupts_r);
         clock!(self, clock, skid);
         self.skid.reset.next = self.reset.val();
-        // The one after the last owner comes first.
-        self.grant.next = self.owner.q.val();
-        if !self.locked.q.val() {
-            if self.owner.q.val() == 0 {
-                if self.msix.tvalid.val() {
-                    self.grant.next = 1.into();
-                } else if self.answer.tvalid.val() {
-                    self.grant.next = 2.into();
-                } else if self.read.tvalid.val() {
-                    self.grant.next = 3.into();
-                }
-            } else if self.owner.q.val() == 1 {
-                if self.answer.tvalid.val() {
-                    self.grant.next = 2.into();
-                } else if self.read.tvalid.val() {
-                    self.grant.next = 3.into();
-                } else if self.write.tvalid.val() {
-                    self.grant.next = 0.into();
-                }
-            } else if self.owner.q.val() == 2 {
-                if self.read.tvalid.val() {
-                    self.grant.next = 3.into();
-                } else if self.write.tvalid.val() {
-                    self.grant.next = 0.into();
-                } else if self.msix.tvalid.val() {
-                    self.grant.next = 1.into();
-                }
-            } else {
-                if self.write.tvalid.val() {
-                    self.grant.next = 0.into();
-                } else if self.msix.tvalid.val() {
-                    self.grant.next = 1.into();
-                } else if self.answer.tvalid.val() {
-                    self.grant.next = 2.into();
-                }
-            }
-        }
-        self.write.tready.next = false;
-        self.msix.tready.next = false;
-        self.answer.tready.next = false;
-        self.read.tready.next = false;
-        if self.grant.val() == 0 {
+        // Straight from registers: what a source may do never depends on what another one offers.
+        self.write.tready.next = self.skid.s.tready.val() & (self.owner.q.val() == 0);
+        self.msix.tready.next = self.skid.s.tready.val() & (self.owner.q.val() == 1);
+        self.answer.tready.next = self.skid.s.tready.val() & (self.owner.q.val() == 2);
+        self.read.tready.next = self.skid.s.tready.val() & (self.owner.q.val() == 3);
+        if self.owner.q.val() == 0 {
             self.data.next = self.write.tdata.val();
             self.keep.next = self.write.tkeep.val();
             self.last.next = self.write.tlast.val();
             self.valid.next = self.write.tvalid.val();
-            self.write.tready.next = self.skid.s.tready.val();
-        } else if self.grant.val() == 1 {
+        } else if self.owner.q.val() == 1 {
             self.data.next = self.msix.tdata.val();
             self.keep.next = self.msix.tkeep.val();
             self.last.next = self.msix.tlast.val();
             self.valid.next = self.msix.tvalid.val();
-            self.msix.tready.next = self.skid.s.tready.val();
-        } else if self.grant.val() == 2 {
+        } else if self.owner.q.val() == 2 {
             self.data.next = self.answer.tdata.val();
             self.keep.next = self.answer.tkeep.val();
             self.last.next = self.answer.tlast.val();
             self.valid.next = self.answer.tvalid.val();
-            self.answer.tready.next = self.skid.s.tready.val();
         } else {
             self.data.next = self.read.tdata.val();
             self.keep.next = self.read.tkeep.val();
             self.last.next = self.read.tlast.val();
             self.valid.next = self.read.tvalid.val();
-            self.read.tready.next = self.skid.s.tready.val();
         }
         self.skid.s.tdata.next = self.data.val();
         self.skid.s.tkeep.next = self.keep.val();
         self.skid.s.tlast.next = self.last.val();
         self.skid.s.tvalid.next = self.valid.val();
         self.moves.next = self.valid.val() & self.skid.s.tready.val();
-        if self.valid.val() {
-            // Held from the offer on: the stream may not change its mind.
-            self.owner.d.next = self.grant.val();
-            self.locked.d.next = true;
+        // The stream passes on at the end of a TLP, or from a source that offers none, to the next one that does.
+        self.passes.next = !self.valid.val() & !self.locked.q.val();
+        if self.moves.val() {
+            self.locked.d.next = !self.last.val();
+            self.passes.next = self.last.val();
         }
-        if self.moves.val() & self.last.val() {
-            self.locked.d.next = false;
+        if self.passes.val() {
+            if self.owner.q.val() == 0 {
+                if self.msix.tvalid.val() {
+                    self.owner.d.next = 1.into();
+                } else if self.answer.tvalid.val() {
+                    self.owner.d.next = 2.into();
+                } else if self.read.tvalid.val() {
+                    self.owner.d.next = 3.into();
+                }
+            } else if self.owner.q.val() == 1 {
+                if self.answer.tvalid.val() {
+                    self.owner.d.next = 2.into();
+                } else if self.read.tvalid.val() {
+                    self.owner.d.next = 3.into();
+                } else if self.write.tvalid.val() {
+                    self.owner.d.next = 0.into();
+                }
+            } else if self.owner.q.val() == 2 {
+                if self.read.tvalid.val() {
+                    self.owner.d.next = 3.into();
+                } else if self.write.tvalid.val() {
+                    self.owner.d.next = 0.into();
+                } else if self.msix.tvalid.val() {
+                    self.owner.d.next = 1.into();
+                }
+            } else if self.write.tvalid.val() {
+                self.owner.d.next = 0.into();
+            } else if self.msix.tvalid.val() {
+                self.owner.d.next = 1.into();
+            } else if self.answer.tvalid.val() {
+                self.owner.d.next = 2.into();
+            }
         }
-        self.reads_r.d.next = self.moves.val() & self.last.val() & (self.grant.val() == 3);
+        self.reads_r.d.next = self.moves.val() & self.last.val() & (self.owner.q.val() == 3);
         self.writes_r.d.next = self.moves.val()
             & self.last.val()
-            & ((self.grant.val() == 0) | (self.grant.val() == 1));
-        self.interrupts_r.d.next = self.moves.val() & self.last.val() & (self.grant.val() == 1);
+            & ((self.owner.q.val() == 0) | (self.owner.q.val() == 1));
+        self.interrupts_r.d.next = self.moves.val() & self.last.val() & (self.owner.q.val() == 1);
         self.reads.next = self.reads_r.q.val();
         self.writes.next = self.writes_r.q.val();
         self.interrupts.next = self.interrupts_r.q.val();
@@ -149,6 +140,7 @@ impl Logic for Transmit {
         self.skid.m.tready.next = self.m.tready.val();
         if self.reset.val() {
             self.locked.d.next = false;
+            self.owner.d.next = 0.into();
             self.reads_r.d.next = false;
             self.writes_r.d.next = false;
             self.interrupts_r.d.next = false;
