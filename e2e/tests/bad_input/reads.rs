@@ -20,8 +20,8 @@ const FAULTS: [ReadFault; 4] = [
     ReadFault::Poisoned,
     ReadFault::Lost,
 ];
-/// Longer than the NIC waits for a completion.
-const READ_TIMEOUT: Picos = Picos::from_micros(50);
+/// Longer than the NIC waits for the completions of two reads, one after the other.
+const READ_TIMEOUT: Picos = Picos::from_micros(120);
 
 fn bench() -> Rig<GatewareNic> {
     let mut rig = Rig::new(&RigConfig::default());

@@ -79,8 +79,8 @@ pub enum ReadFault {
     Lost,
 }
 
-/// How long a read counts as outstanding that is never answered: longer than the NIC waits for it.
-pub const LOST_FOR: Picos = Picos::from_micros(60);
+/// How long a read counts as outstanding that is never answered: longer than the NIC waits for several, one after the other.
+pub const LOST_FOR: Picos = Picos::from_micros(200);
 
 /// A read of the NIC that is being answered.
 struct PendingRead {
