@@ -48,6 +48,11 @@ counters! {
 
 /// Counts one.
 pub(crate) fn count(counter: &AtomicU64) {
+    count_many(counter, 1);
+}
+
+/// Counts `n` at once.
+pub(crate) fn count_many(counter: &AtomicU64, n: u64) {
     tally::rmw(1);
-    counter.fetch_add(1, Ordering::Relaxed);
+    counter.fetch_add(n, Ordering::Relaxed);
 }

@@ -48,7 +48,6 @@ impl Shared {
         verdicts: Verdicts,
         touched: &mut Touched<'s>,
     ) {
-        count(&self.counters.frames_in);
         let result = ip_core::parse(frame, verdicts).and_then(|packet| match &packet.content {
             Content::Ip(ip) if ip.protocol == IpNumber::TCP => {
                 self.on_tcp_packet(held, now, &packet, ip, touched)

@@ -8,7 +8,7 @@ use longshore_driver::{Completed, Received, TxOutcome};
 use nic_abi::fault::Status;
 use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 
-use crate::counters::count;
+use crate::counters::{count, count_many};
 use crate::failure::Failure;
 use crate::input::Touched;
 use crate::lock::{Outermost, Root, Token};
@@ -75,6 +75,9 @@ impl Shared {
                     self.note_trouble(queue);
                 }
             }
+        }
+        if !work.frames.is_empty() {
+            count_many(&self.counters.frames_in, work.frames.len() as u64);
         }
         self.nic.recycle(held, queue, &mut work.frames);
         self.rescue(held, queue, &mut work.done);

@@ -480,6 +480,26 @@ fn race_16_end_of_writing_with_data_and_close_with_unread_data() {
 }
 
 #[test]
+fn race_17_a_close_that_resets_and_a_reset_from_the_peer() {
+    explore(|| {
+        let (world, stream, child) = connected();
+        (&stream).write_all(b"lost").unwrap();
+        stream.set_abort_on_close(true).unwrap();
+        let other = stream.try_clone().unwrap();
+        let mut race = Race::start(world, STEP);
+        race.program(move |_| drop(stream));
+        race.program(move |_| drop(other));
+        race.program(move |_| child.abort());
+        let mut world = race.join();
+        // Neither side lingers.
+        world.pass(Duration::from_millis(1));
+        let living = [&world.a, &world.b].map(|host| host.stack.living());
+        assert!(living.iter().all(|l| l.connections + l.time_wait == 0));
+        world.assert_nothing_left();
+    });
+}
+
+#[test]
 fn race_21_reset_of_the_device_with_requests_outstanding() {
     explore(|| {
         let (world, stream, child) = connected();
