@@ -119,6 +119,7 @@ pub struct CompletionQueue<const Q: usize> {
     flush: Signal<Local, Bit>,
     flush_count: Signal<Local, Bits<3>>,
     flush_index: Signal<Local, Bits<16>>,
+    entry_count: Signal<Local, Bits<16>>,
     mask: Signal<Local, Bits<16>>,
     masked: Signal<Local, Bits<16>>,
     waiting: [Signal<Local, Bits<8>>; 9],
@@ -188,6 +189,7 @@ impl<const Q: usize> Default for CompletionQueue<Q> {
             flush: Default::default(),
             flush_count: Default::default(),
             flush_index: Default::default(),
+            entry_count: Default::default(),
             mask: Default::default(),
             masked: Default::default(),
             waiting: Default::default(),
@@ -286,15 +288,16 @@ impl<const Q: usize> Logic for CompletionQueue<Q> {
         self.flush.next = false;
         self.flush_count.next = 0.into();
         self.flush_index.next = 0.into();
-        self.mask.next = 0.into();
+        self.entry_count.next = 0.into();
         for i in 0..Q {
             if self.search.q.val().index() == i {
                 self.flush.next = self.lane[i].flush.val();
                 self.flush_count.next = self.lane[i].flush_count.val();
                 self.flush_index.next = self.lane[i].tail.val();
-                self.mask.next = self.size[i].val() - 1;
+                self.entry_count.next = self.size[i].val();
             }
         }
+        self.mask.next = self.entry_count.val() - 1;
         self.masked.next = self.flush_index.val() & self.mask.val();
         self.last.next = self.write.q.val().left == 1;
         self.done.next =

@@ -59,8 +59,8 @@ pub struct DescriptorFetch<const Q: usize> {
     pub run: Signal<In, Bits<8>>,
     /// Queue pairs whose indexes return to 0.
     pub restart: Signal<In, Bits<8>>,
-    /// Ring sizes: one bit is set.
-    pub size: [Signal<In, Bits<16>>; Q],
+    /// Ring sizes: log2 of the entries.
+    pub log2: [Signal<In, Bits<4>>; Q],
     /// Tails.
     pub tail: [Signal<In, Bits<16>>; Q],
     /// Next descriptors to be delivered.
@@ -110,6 +110,9 @@ pub struct DescriptorFetch<const Q: usize> {
     live: Signal<Local, Bit>,
     index: Signal<Local, Bits<16>>,
     available: Signal<Local, Bits<5>>,
+    chosen_log2: Signal<Local, Bits<4>>,
+    one: Constant<Bits<16>>,
+    entry_count: Signal<Local, Bits<16>>,
     mask: Signal<Local, Bits<16>>,
     masked: Signal<Local, Bits<16>>,
     base: Signal<Local, Bits<64>>,
@@ -155,7 +158,7 @@ impl<const Q: usize> DescriptorFetch<Q> {
             access: Default::default(),
             run: Default::default(),
             restart: Default::default(),
-            size: std::array::from_fn(|_| Default::default()),
+            log2: std::array::from_fn(|_| Default::default()),
             tail: std::array::from_fn(|_| Default::default()),
             head: std::array::from_fn(|_| Default::default()),
             pending: Default::default(),
@@ -196,6 +199,9 @@ impl<const Q: usize> DescriptorFetch<Q> {
             live: Default::default(),
             index: Default::default(),
             available: Default::default(),
+            chosen_log2: Default::default(),
+            one: Constant::new(1_u64.into()),
+            entry_count: Default::default(),
             mask: Default::default(),
             masked: Default::default(),
             base: Default::default(),
@@ -259,16 +265,18 @@ impl<const Q: usize> Logic for DescriptorFetch<Q> {
         self.live.next = false;
         self.index.next = 0.into();
         self.available.next = 0.into();
-        self.mask.next = 0.into();
+        self.chosen_log2.next = 0.into();
         for i in 0..Q {
             if self.search.q.val().index() == i {
                 self.want.next = self.lane[i].want.val();
                 self.live.next = self.lane[i].live.val() & self.run.val().get_bit(i);
                 self.index.next = self.lane[i].fetched.val();
                 self.available.next = self.lane[i].available.val();
-                self.mask.next = self.size[i].val() - 1;
+                self.chosen_log2.next = self.log2[i].val();
             }
         }
+        self.entry_count.next = self.one.val() << self.chosen_log2.val();
+        self.mask.next = self.entry_count.val() - 1;
         self.masked.next = self.index.val() & self.mask.val();
         self.base.next = bit_cast::<64, 32>(self.base_low.rdata.val())
             | (bit_cast::<64, 32>(self.base_high.rdata.val()) << 32);

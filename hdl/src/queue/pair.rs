@@ -86,11 +86,11 @@ pub struct Pair {
     pub run: Signal<Out, Bit>,
     /// All indexes return to 0.
     pub restart: Signal<Out, Bit>,
-    /// Entries of the submission ring: one bit is set.
-    pub sq_size: Signal<Out, Bits<16>>,
-    /// Entries of the receive ring.
-    pub rq_size: Signal<Out, Bits<16>>,
-    /// Entries of the completion ring.
+    /// log2 of the submission ring's entries.
+    pub sq_log2: Signal<Out, Bits<4>>,
+    /// log2 of the receive ring's entries.
+    pub rq_log2: Signal<Out, Bits<4>>,
+    /// Entries of the completion ring: one bit is set.
     pub cq_size: Signal<Out, Bits<16>>,
     /// Submission tail.
     pub sq_tail: Signal<Out, Bits<16>>,
@@ -124,8 +124,11 @@ pub struct Pair {
     mine: Signal<Local, Bit>,
     write: Signal<Local, Bit>,
     running: Signal<Local, Bit>,
-    sq_entries: Signal<Local, Bits<16>>,
-    rq_entries: Signal<Local, Bits<16>>,
+    told: Signal<Local, Bits<16>>,
+    from: Signal<Local, Bits<16>>,
+    log2: Signal<Local, Bits<4>>,
+    ring: Signal<Local, Bits<16>>,
+    unread: Signal<Local, Bits<16>>,
     bad_configuration: Constant<Bits<8>>,
     bad_index: Constant<Bits<8>>,
     least: Constant<Bits<4>>,
@@ -137,9 +140,7 @@ pub struct Pair {
     vector_at: Constant<Bits<5>>,
     delay_at: Constant<Bits<5>>,
     count_at: Constant<Bits<5>>,
-    sq_tail_at: Constant<Bits<5>>,
-    rq_tail_at: Constant<Bits<5>>,
-    cq_head_at: Constant<Bits<5>>,
+    knock_at: Constant<Bits<5>>,
     arm_at: Constant<Bits<5>>,
     active_at: Constant<Bits<5>>,
     quarantine_at: Constant<Bits<5>>,
@@ -153,7 +154,9 @@ fn at(place: Place) -> Constant<Bits<5>> {
     Constant::new(u64::from(place.lsb).into())
 }
 
-// The three STATE registers have their indexes at the same places.
+// The three STATE registers have their indexes at the same places, and the three doorbells theirs.
+const _: () =
+    assert!(queue::SQ_TAIL.lsb == queue::RQ_TAIL.lsb && queue::SQ_TAIL.lsb == queue::CQ_HEAD.lsb);
 const _: () = assert!(
     queue::SQ_STATE_HEAD.lsb == queue::RQ_STATE_HEAD.lsb
         && queue::SQ_STATE_HEAD.lsb == queue::CQ_STATE_HEAD.lsb
@@ -181,8 +184,8 @@ impl Pair {
             fault_index: Default::default(),
             run: Default::default(),
             restart: Default::default(),
-            sq_size: Default::default(),
-            rq_size: Default::default(),
+            sq_log2: Default::default(),
+            rq_log2: Default::default(),
             cq_size: Default::default(),
             sq_tail: Default::default(),
             rq_tail: Default::default(),
@@ -204,8 +207,11 @@ impl Pair {
             mine: Default::default(),
             write: Default::default(),
             running: Default::default(),
-            sq_entries: Default::default(),
-            rq_entries: Default::default(),
+            told: Default::default(),
+            from: Default::default(),
+            log2: Default::default(),
+            ring: Default::default(),
+            unread: Default::default(),
             bad_configuration: cause(QueueFault::BadConfiguration),
             bad_index: cause(QueueFault::BadIndex),
             least: Constant::new(u64::from(ring::LOG2_MIN).into()),
@@ -217,9 +223,7 @@ impl Pair {
             vector_at: at(queue::INTERRUPT_VECTOR),
             delay_at: at(queue::INTERRUPT_DELAY),
             count_at: at(queue::INTERRUPT_COUNT),
-            sq_tail_at: at(queue::SQ_TAIL),
-            rq_tail_at: at(queue::RQ_TAIL),
-            cq_head_at: at(queue::CQ_HEAD),
+            knock_at: at(queue::SQ_TAIL),
             arm_at: at(queue::CQ_ARM),
             active_at: at(queue::STATUS_ACTIVE),
             quarantine_at: at(queue::STATUS_QUARANTINE),
@@ -235,15 +239,13 @@ impl Logic for Pair {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, state, knock);
-        self.sq_entries.next = self.one.val() << self.state.q.val().sq_log2;
-        self.rq_entries.next = self.one.val() << self.state.q.val().rq_log2;
         self.running.next =
             self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
         self.run.next =
             self.state.q.val().enable & !self.state.q.val().quarantine & !self.state.q.val().check;
         self.restart.next = self.state.q.val().check;
-        self.sq_size.next = self.one.val() << self.state.q.val().sq_log2;
-        self.rq_size.next = self.one.val() << self.state.q.val().rq_log2;
+        self.sq_log2.next = self.state.q.val().sq_log2;
+        self.rq_log2.next = self.state.q.val().rq_log2;
         self.cq_size.next = self.one.val() << self.state.q.val().cq_log2;
         self.sq_tail.next = self.state.q.val().sq_tail;
         self.rq_tail.next = self.state.q.val().rq_tail;
@@ -290,7 +292,33 @@ impl Logic for Pair {
                 _ => {}
             }
         }
-        // The settings; doorbells are measured here and judged in the next cycle.
+        // What a doorbell says, and what it is measured by: one subtraction for all three.
+        self.told.next = self
+            .access
+            .data
+            .val()
+            .get_bits::<16>(self.knock_at.val().index());
+        self.from.next = self.state.q.val().cq_head;
+        self.log2.next = self.state.q.val().rq_log2;
+        if self.access.target.val() == Target::SqDoorbell {
+            self.from.next = self.sq_head.val();
+            self.log2.next = self.state.q.val().sq_log2;
+        }
+        if self.access.target.val() == Target::RqDoorbell {
+            self.from.next = self.rq_head.val();
+        }
+        self.ring.next = self.one.val() << self.log2.val();
+        self.unread.next = self.cq_tail.val() - self.state.q.val().cq_head;
+        if self.write.val() {
+            self.state.d.next.knock = self.told.val();
+            self.state.d.next.knock_arm = self.access.data.val().get_bit(self.arm_at.val().index());
+            self.state.d.next.distance = self.told.val() - self.from.val();
+            self.state.d.next.limit = self.ring.val();
+            if self.access.target.val() == Target::CqDoorbell {
+                self.state.d.next.limit = self.unread.val();
+            }
+        }
+        // The settings; doorbells are judged in the next cycle.
         self.knock.d.next = Knock::None;
         self.state.d.next.arm = false;
         self.state.d.next.disarm = false;
@@ -345,50 +373,12 @@ impl Logic for Pair {
                 }
                 Target::SqDoorbell => {
                     self.knock.d.next = Knock::Sq;
-                    self.state.d.next.knock = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.sq_tail_at.val().index());
-                    self.state.d.next.distance = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.sq_tail_at.val().index())
-                        - self.sq_head.val();
-                    self.state.d.next.limit = self.sq_entries.val();
                 }
                 Target::RqDoorbell => {
                     self.knock.d.next = Knock::Rq;
-                    self.state.d.next.knock = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.rq_tail_at.val().index());
-                    self.state.d.next.distance = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.rq_tail_at.val().index())
-                        - self.rq_head.val();
-                    self.state.d.next.limit = self.rq_entries.val();
                 }
                 Target::CqDoorbell => {
                     self.knock.d.next = Knock::Cq;
-                    self.state.d.next.knock = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.cq_head_at.val().index());
-                    self.state.d.next.knock_arm =
-                        self.access.data.val().get_bit(self.arm_at.val().index());
-                    self.state.d.next.distance = self
-                        .access
-                        .data
-                        .val()
-                        .get_bits::<16>(self.cq_head_at.val().index())
-                        - self.state.q.val().cq_head;
-                    self.state.d.next.limit = self.cq_tail.val() - self.state.q.val().cq_head;
                 }
                 _ => {}
             }

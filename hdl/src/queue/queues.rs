@@ -400,9 +400,9 @@ impl<const Q: usize> Logic for Queues<Q> {
             self.pair[i].event_taken.next = self.faults.event_taken.val().get_bit(i);
             self.faults.event_cause[i].next = self.pair[i].event_cause.val();
             self.faults.event_index[i].next = self.pair[i].event_index.val();
-            self.sq_fetch.size[i].next = self.pair[i].sq_size.val();
+            self.sq_fetch.log2[i].next = self.pair[i].sq_log2.val();
             self.sq_fetch.tail[i].next = self.pair[i].sq_tail.val();
-            self.rq_fetch.size[i].next = self.pair[i].rq_size.val();
+            self.rq_fetch.log2[i].next = self.pair[i].rq_log2.val();
             self.rq_fetch.tail[i].next = self.pair[i].rq_tail.val();
             self.completions.size[i].next = self.pair[i].cq_size.val();
             self.completions.consumer[i].next = self.pair[i].cq_head.val();

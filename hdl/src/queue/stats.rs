@@ -2,8 +2,8 @@
 //!
 //! Contract: counter `i` goes up by one for every cycle in which `pulse[i]` is high, each of them in every cycle if it must;
 //! byte counters go up by `rx_bytes` and `tx_bytes` with the pulse of their frame counter, and ignore a pulse of their own.
-//! No pulse is lost. Pulses gather in a small counter each; a sweep adds one of them to its 64-bit word in block RAM per
-//! cycle. `read` is answered by one cycle of `valid` with the sum as of then.
+//! No pulse is lost. A small counter each runs freely; a sweep adds what one of them has moved since its last visit, 32 cycles ago, to
+//! its 64-bit word per cycle. `read` is answered by one cycle of `valid` with the sum as of then.
 //!
 //! - Latency of a read: 6 to 40 cycles. A pulse is seen by a read that begins after it.
 //! - Reset clears all in 32 cycles; pulses meanwhile are lost, reads wait.
@@ -17,6 +17,7 @@ use rust_hdl_widgets::prelude::*;
 struct Stage {
     slot: Bits<5>,
     amount: Bits<21>,
+    bytes: Bit,
     clear: Bit,
 }
 
@@ -42,7 +43,9 @@ pub struct Stats {
     /// `value` is there.
     pub valid: Signal<Out, Bit>,
     totals: Bram<Bits<64>, 5>,
-    pending: [DFF<Bits<6>>; 32],
+    /// What each small counter showed at the last visit.
+    visited: Bram<Bits<6>, 5>,
+    moved: [DFF<Bits<6>>; 32],
     rx_pending: DFF<Bits<21>>,
     tx_pending: DFF<Bits<21>>,
     seen: DFF<Bits<32>>,
@@ -58,8 +61,10 @@ pub struct Stats {
     age: DFF<Bits<3>>,
     answer: Signal<Local, Bit>,
     gathered: [Signal<Local, Bits<6>>; 33],
-    step: [Signal<Local, Bits<6>>; 32],
+    since: Signal<Local, Bits<6>>,
     amount: Signal<Local, Bits<21>>,
+    bytes: Signal<Local, Bit>,
+    shown: Signal<Local, Bits<21>>,
     rx_step: Signal<Local, Bits<21>>,
     tx_step: Signal<Local, Bits<21>>,
     none: Constant<Stage>,
@@ -88,8 +93,10 @@ impl Default for Stats {
             read: Default::default(),
             value: Default::default(),
             valid: Default::default(),
-            totals: Bram::new(Output::Registered),
-            pending: Default::default(),
+            // So small that it becomes distributed RAM with a register behind it: no slow output of a block RAM.
+            totals: Bram::new(Output::Direct),
+            visited: Bram::new(Output::Direct),
+            moved: Default::default(),
             rx_pending: Default::default(),
             tx_pending: Default::default(),
             seen: Default::default(),
@@ -105,8 +112,10 @@ impl Default for Stats {
             age: Default::default(),
             answer: Default::default(),
             gathered: std::array::from_fn(|_| Default::default()),
-            step: Default::default(),
+            since: Default::default(),
             amount: Default::default(),
+            bytes: Default::default(),
+            shown: Default::default(),
             rx_step: Default::default(),
             tx_step: Default::default(),
             none: Constant::new(Stage::default()),
@@ -135,7 +144,7 @@ impl Logic for Stats {
         if self.pulse.val().get_bit(self.tx_frames.val().index()) {
             self.tx_seen.d.next = self.tx_bytes.val();
         }
-        // One counter a cycle gives up what it gathered; `turn` is `slot` with one bit set.
+        // One counter a cycle is visited; `turn` is `slot` with one bit set.
         self.slot.d.next = self.slot.q.val() + 1;
         self.turn.d.next = self.turn.q.val() << 1;
         if self.slot.q.val() == 31 {
@@ -144,19 +153,14 @@ impl Logic for Stats {
         }
         self.gathered[0].next = 0.into();
         for i in 0..32 {
-            self.pending[i].clock.next = self.clock.val();
-            self.step[i].next = 0.into();
+            self.moved[i].clock.next = self.clock.val();
+            self.moved[i].d.next = self.moved[i].q.val();
             if self.seen.q.val().get_bit(i) {
-                self.step[i].next = 1.into();
+                self.moved[i].d.next = self.moved[i].q.val() + 1;
             }
             self.gathered[i + 1].next = self.gathered[i].val();
-            self.pending[i].d.next = self.pending[i].q.val() + self.step[i].val();
             if self.turn.q.val().get_bit(i) {
-                self.gathered[i + 1].next = self.gathered[i].val() | self.pending[i].q.val();
-                self.pending[i].d.next = self.step[i].val();
-            }
-            if self.reset.val() | self.clearing.q.val() {
-                self.pending[i].d.next = 0.into();
+                self.gathered[i + 1].next = self.gathered[i].val() | self.moved[i].q.val();
             }
         }
         self.rx_step.next = bit_cast::<21, 16>(self.rx_seen.q.val());
@@ -164,22 +168,36 @@ impl Logic for Stats {
         self.rx_pending.d.next = self.rx_pending.q.val() + self.rx_step.val();
         self.tx_pending.d.next = self.tx_pending.q.val() + self.tx_step.val();
         self.amount.next = bit_cast::<21, 6>(self.gathered[32].val());
+        self.bytes.next = false;
         if self.slot.q.val() == self.rx_bytes_at.val() {
+            self.bytes.next = true;
             self.amount.next = self.rx_pending.q.val();
             self.rx_pending.d.next = self.rx_step.val();
         }
         if self.slot.q.val() == self.tx_bytes_at.val() {
+            self.bytes.next = true;
             self.amount.next = self.tx_pending.q.val();
             self.tx_pending.d.next = self.tx_step.val();
         }
         // Read, add, write: 32 words apart, so never the same one at once.
         self.first.d.next.slot = self.slot.q.val();
         self.first.d.next.amount = self.amount.val();
+        self.first.d.next.bytes = self.bytes.val();
         self.first.d.next.clear = self.clearing.q.val();
+        self.shown.next = self.first.q.val().amount;
+        self.visited.clock.next = self.clock.val();
+        self.visited.raddr.next = self.slot.q.val();
+        self.visited.waddr.next = self.first.q.val().slot;
+        self.visited.wdata.next = self.shown.val().get_bits::<6>(0);
+        self.visited.wen.next = true;
+        self.since.next = self.shown.val().get_bits::<6>(0) - self.visited.rdata.val();
         self.second.d.next = self.first.q.val();
+        if !self.first.q.val().bytes {
+            self.second.d.next.amount = bit_cast::<21, 6>(self.since.val());
+        }
         self.third.d.next = self.second.q.val();
         self.totals.clock.next = self.clock.val();
-        self.totals.raddr.next = self.slot.q.val();
+        self.totals.raddr.next = self.first.q.val().slot;
         self.sum.d.next = self.totals.rdata.val() + bit_cast::<64, 21>(self.second.q.val().amount);
         if self.second.q.val().clear {
             self.sum.d.next = 0.into();
