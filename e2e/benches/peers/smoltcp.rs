@@ -53,7 +53,8 @@ impl Pair {
                 .expect("room for one address");
         });
         let mut sockets = SocketSet::new(Vec::new());
-        let buffer = || SocketBuffer::new(vec![0; 65_535]);
+        // A multiple of the request: `recv` lends what lies in one piece, up to the ring's end.
+        let buffer = || SocketBuffer::new(vec![0; 65_536]);
         let client = sockets.add(Socket::new(buffer(), buffer()));
         let server = sockets.add(Socket::new(buffer(), buffer()));
         Self {
