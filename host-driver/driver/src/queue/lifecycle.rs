@@ -10,11 +10,15 @@ use std::{marker::PhantomData, sync::Arc};
 use longshore_device::{DeviceError, Interrupt, Stamp};
 use longshore_dma::{Chunk, Pool};
 use longshore_refs::holder::{B, D};
-use nic_abi::{block::queue, fault::QueueFault, rx::BUFFER_ALIGN};
+use nic_abi::{
+    block::queue,
+    fault::QueueFault,
+    rx::{BUFFER_ALIGN, BUFFER_MAX},
+};
 
 use super::{
     Chain, Completed, CompletionQueue, Counters, QueueConfig, QueuePair, ReceiveQueue, Submission,
-    TxOutcome, entries::Entries, receive::BUFFER_MAX,
+    TxOutcome, entries::Entries,
 };
 use crate::{DriverError, mapping::Mapping, nic::Shared};
 
@@ -52,7 +56,7 @@ fn prepare(
 ) -> Result<(Arc<Interrupt>, Mapping), DriverError> {
     config.check()?;
     let len = buffers.chunk_len();
-    if len > BUFFER_MAX || !len.is_multiple_of(BUFFER_ALIGN as usize) {
+    if len > BUFFER_MAX as usize || !len.is_multiple_of(BUFFER_ALIGN as usize) {
         return Err(DriverError::BadConfig(
             "receive buffers are multiples of 64 B, at most 65,472 B",
         ));

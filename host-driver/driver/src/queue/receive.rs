@@ -2,15 +2,9 @@
 
 use longshore_dma::Chunk;
 use longshore_refs::holder::B;
-use nic_abi::{
-    ring::distance,
-    rx::{BUFFER_ALIGN, RxDescriptor},
-};
+use nic_abi::{ring::distance, rx::RxDescriptor};
 
 use super::entries::Entries;
-
-/// Longest receive buffer: the next multiple of 64 does not fit a completion's 16-bit length.
-pub(crate) const BUFFER_MAX: usize = (u16::MAX as usize + 1) - BUFFER_ALIGN as usize;
 
 pub(crate) struct ReceiveQueue {
     ring: Entries,
