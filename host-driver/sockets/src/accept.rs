@@ -13,11 +13,13 @@ use crate::failure::Failure;
 use crate::file::File;
 use crate::listener::{Child, Listener, State};
 use crate::lock::{Outermost, Token};
+use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
 use crate::shared::Shared;
 use crate::stack::Stack;
 use crate::stream::TcpStream;
 use crate::table::Entry;
+use crate::tcp::Tcp;
 
 /// A TCP socket that waits for connections.
 ///
@@ -42,7 +44,11 @@ impl TcpListener {
     /// # Errors
     /// `AddrInUse`, `AddrNotAvailable` if the address is not ours, `OutOfMemory`.
     pub fn bind(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
-        let shared = stack.shared();
+        Tcp::bind(stack.shared(), address)
+    }
+
+    /// Bind and listen of the protocols' contract.
+    pub(crate) fn listen(shared: &Arc<Shared>, address: SocketAddr) -> io::Result<Self> {
         if shared.is_down() {
             return Err(Failure::DeviceGone.into());
         }

@@ -1,4 +1,4 @@
-//! What a program holds: the file behind `TcpStream` and its clones.
+//! What a program holds: the file behind `TcpStream`, `UdpSocket` and their clones.
 
 use longshore_refs::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::io;
@@ -7,37 +7,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_refs::holder;
-use tcp_core::{Events, State};
 
-use crate::broken::{Rule, keeps};
-use crate::failure::Failure;
 use crate::lock::Token;
 use crate::output::is_connecting;
 use crate::pcb::Live;
-use crate::ready::Readiness;
+pub(crate) use crate::protocol::Attempt;
+use crate::protocol::{Afterwards as _, Call, Protocol};
+use crate::ready::{Notify, Readiness};
 use crate::shared::Shared;
 use crate::socket::SocketRef;
+use crate::tcp::{self, Tcp};
 
 /// An open file: reference F to a socket, and the settings that all clones of the file share.
 #[derive(Debug)]
-pub(crate) struct File {
+pub(crate) struct File<P: Protocol = Tcp> {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) socket: SocketRef<holder::F>,
+    pub(crate) socket: SocketRef<holder::F, P>,
     pub(crate) nonblocking: AtomicBool,
     read_timeout: AtomicU64,
     write_timeout: AtomicU64,
-    /// Closing aborts: SO_LINGER with time-out 0.
-    pub(crate) linger_zero: AtomicBool,
+    /// What only files of this protocol can be told.
+    pub(crate) manner: P::Manner,
 }
 
-/// Outcome of one try.
-pub(crate) enum Attempt<T> {
-    Done(io::Result<T>),
-    /// Not now: wait for a change.
-    Wait,
-    /// Not now: wait for send memory.
-    WaitForMemory,
-}
+/// A call that is tried until it is done: what came of a try, and what is left to do after it.
+type Try<'f, P, T> =
+    dyn FnMut(&mut Call<'_, '_, P>, &mut <P as Protocol>::Block) -> Outcome<P, T> + 'f;
+
+type Outcome<P, T> = (Attempt<T>, <P as Protocol>::After);
 
 /// Which of the time-outs.
 #[derive(Clone, Copy, Debug)]
@@ -46,15 +43,15 @@ pub(crate) enum Side {
     Write,
 }
 
-impl File {
-    pub(crate) fn new(shared: Arc<Shared>, socket: SocketRef<holder::F>) -> Self {
+impl<P: Protocol> File<P> {
+    pub(crate) fn new(shared: Arc<Shared>, socket: SocketRef<holder::F, P>) -> Self {
         Self {
             shared,
             socket,
             nonblocking: AtomicBool::new(false),
             read_timeout: AtomicU64::new(0),
             write_timeout: AtomicU64::new(0),
-            linger_zero: AtomicBool::new(false),
+            manner: P::Manner::default(),
         }
     }
 
@@ -88,28 +85,24 @@ impl File {
     }
 
     /// Tries until done; waits between tries as the file's settings say.
-    pub(crate) fn until_done<T>(
+    pub(crate) fn call<T>(
         &self,
         side: Side,
-        mut attempt: impl FnMut(&Shared, &mut Live, Duration) -> Attempt<T>,
+        mut attempt: impl FnMut(&mut Call<'_, '_, P>, &mut P::Block) -> Outcome<P, T>,
     ) -> io::Result<T> {
         let nonblocking = self.nonblocking.load(Ordering::Relaxed);
         let timeout = self.timeout(side);
-        self.wait(
-            nonblocking,
-            timeout,
-            io::ErrorKind::WouldBlock,
-            &mut attempt,
-        )
+        let late = io::ErrorKind::WouldBlock;
+        self.try_for(nonblocking, timeout, late, &mut attempt)
     }
 
     /// Tries until done, for at most `timeout`; then an error of kind `late`.
-    pub(crate) fn wait<T>(
+    pub(crate) fn try_for<T>(
         &self,
         nonblocking: bool,
         timeout: Option<Duration>,
         late: io::ErrorKind,
-        attempt: &mut dyn FnMut(&Shared, &mut Live, Duration) -> Attempt<T>,
+        attempt: &mut Try<'_, P, T>,
     ) -> io::Result<T> {
         let shared = &self.shared;
         let pcb = self.socket.pcb();
@@ -118,12 +111,14 @@ impl File {
         let (mut live, mut under) = pcb.lock(&mut root);
         loop {
             let now = shared.now();
-            let outcome = attempt(shared, &mut live, now);
+            let mut call = Call {
+                shared,
+                pcb,
+                under: &mut under,
+                now,
+            };
             // Whatever the attempt changed is acted upon before anybody waits.
-            if matches!(outcome, Attempt::WaitForMemory) {
-                shared.park(&mut under, &mut live);
-            }
-            let after = shared.drive(&mut under, now, pcb, &mut live, Events::empty());
+            let (outcome, after) = attempt(&mut call, &mut live);
             let done = match outcome {
                 Attempt::Done(result) => Some(result),
                 _ if nonblocking => Some(Err(io::ErrorKind::WouldBlock.into())),
@@ -153,57 +148,65 @@ impl File {
         }
     }
 
-    /// Looks at the connection, or changes what nobody has to be told of.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Live) -> R) -> R {
+    pub(crate) fn send(&self, message: P::Message<'_>) -> io::Result<usize> {
+        self.call(Side::Write, |call, block| P::send(call, block, message))
+    }
+
+    /// With `take` false the same comes again.
+    pub(crate) fn receive(&self, buf: &mut [u8], take: bool) -> io::Result<P::Received> {
+        self.call(Side::Read, |call, block| P::receive(call, block, buf, take))
+    }
+
+    /// Looks at the block, or changes what nobody has to be told of.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut P::Block) -> R) -> R {
         let mut root = Token::root();
         let (mut live, _) = self.socket.pcb().lock(&mut root);
         work(&mut live)
     }
 
-    /// Both ends.
-    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
-        self.with(|live| (live.tuple.local, live.tuple.remote))
-    }
-
     pub(crate) fn readiness(&self) -> Readiness {
-        self.with(|live| Self::readiness_of(live))
+        self.with(|block| P::readiness(block))
     }
 
-    fn readiness_of(live: &Live) -> Readiness {
-        let failed = live.failure.is_some() || live.dropped;
-        let connection = &live.connection;
-        Readiness {
-            readable: connection.available() > 0
-                || connection.is_peer_closed()
-                || live.read_shut
-                || failed,
-            writable: failed
-                || !connection.can_write()
-                || (!is_connecting(connection) && live.has_room()),
-            closed: live.dropped || connection.state() == State::Closed,
-        }
+    /// Whom to tell when the readiness may have changed; replaces an earlier one.
+    pub(crate) fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
+        // The earlier one's drop is a program's code, and runs without a lock.
+        let earlier = self.with(|block| std::mem::replace(P::notify(block), notify));
+        drop(earlier);
+    }
+
+    /// The error that nobody was told of yet.
+    pub(crate) fn take_error(&self) -> Option<io::Error> {
+        let failure = self.with(|block| P::failure(block).take());
+        failure.map(io::Error::from)
     }
 }
 
-/// The last clone of a `TcpStream` is gone. Cannot fail.
-impl Drop for File {
+/// The last clone of the program's handle is gone. Cannot fail.
+impl<P: Protocol> Drop for File<P> {
     fn drop(&mut self) {
-        let socket = &self.socket;
-        if self.linger_zero.load(Ordering::Relaxed) {
-            return self
-                .shared
-                .abort(&mut Token::root(), socket, Failure::Aborted);
-        }
-        // Its drop is a program's code, and runs without a lock.
-        let _notify = self.shared.update(socket.pcb(), |live, now| {
-            let notify = live.notify.take();
-            if !live.dropped {
-                // S, for the data that are still to be sent; drive gives it back if there are none.
-                live.lingering = keeps(Rule::KeepLingering).then(|| socket.duplicate());
-                live.connection.close(now);
-            }
-            (notify, Events::empty())
-        });
+        P::close(&self.shared, &self.socket, &self.manner);
+    }
+}
+
+impl File {
+    /// As [`File::try_for`], for a connection, which is driven after each try.
+    pub(crate) fn wait<T>(
+        &self,
+        nonblocking: bool,
+        timeout: Option<Duration>,
+        late: io::ErrorKind,
+        attempt: &mut dyn FnMut(&Shared, &mut Live, Duration) -> Attempt<T>,
+    ) -> io::Result<T> {
+        self.try_for(nonblocking, timeout, late, &mut |call, live| {
+            let outcome = attempt(call.shared, live, call.now);
+            tcp::act_upon(call, live, outcome)
+        })
+    }
+
+    /// Both ends.
+    pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
+        self.with(|live| (live.tuple.local, live.tuple.remote))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::counters::count;
 use crate::listener::State;
 use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb};
+use crate::protocol::Afterwards as _;
 use crate::shared::Shared;
 use crate::table::Entry;
 use crate::tuple::Tuple;

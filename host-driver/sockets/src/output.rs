@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::lock::{Outermost, PcbLevel, Token, UnderPcb};
 use crate::nic::TxGuard;
 use crate::pcb::{Live, Pcb};
+use crate::protocol::Afterwards;
 use crate::ready::Notify;
 use crate::shared::Shared;
 use crate::socket::SocketRef;
@@ -33,14 +34,13 @@ pub(crate) struct After {
     notify: Option<Arc<dyn Notify>>,
 }
 
-impl After {
-    /// Nothing is left to do.
-    pub(crate) fn is_empty(&self) -> bool {
+impl Afterwards for After {
+    fn is_empty(&self) -> bool {
         self.lingering.is_none() && self.notify.is_none()
     }
 
-    /// Runs it. After this neither Socket nor Pcb is touched on behalf of S.
-    pub(crate) fn run(self, held: &mut Token<'_, impl Outermost>) {
+    /// After this neither Socket nor Pcb is touched on behalf of S.
+    fn run(self, held: &mut Token<'_, impl Outermost>) {
         drop(self.lingering);
         if let Some(notify) = self.notify {
             held.outside(move || notify.notify());

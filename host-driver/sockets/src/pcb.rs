@@ -1,4 +1,5 @@
-//! The protocol control block: what a connection is, behind its one lock.
+//! The protocol control block: what a socket's end of a conversation is, behind its one lock; and what it is in TCP, a
+//! connection.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,26 +12,37 @@ use tcp_core::{Connection, SeqNumber};
 
 use crate::failure::Failure;
 use crate::lock::{Guard, Ordered, PcbLevel, Precedes, Root, Token, UnderPcb};
+use crate::protocol::Protocol;
 use crate::ready::Notify;
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 use crate::socket::SocketRef;
+use crate::tcp::Tcp;
 use crate::timers::Key;
 use crate::tuple::Tuple;
 
 /// A slot of the slab of Pcbs.
-#[derive(Debug, Default)]
-pub(crate) struct Pcb {
-    state: Ordered<PcbLevel, Slot>,
+#[derive(Debug)]
+pub(crate) struct Pcb<P: Protocol = Tcp> {
+    state: Ordered<PcbLevel, Slot<P::Block>>,
     changed: Condvar,
+}
+
+impl<P: Protocol> Default for Pcb<P> {
+    fn default() -> Self {
+        Self {
+            state: Ordered::default(),
+            changed: Condvar::default(),
+        }
+    }
 }
 
 /// What a slot holds. While anybody has a counted reference it is `Live`: that is what the count means.
 #[derive(Debug, Default)]
-enum Slot {
+enum Slot<B> {
     #[default]
     Vacant,
-    Live(Box<Live>),
+    Live(Box<B>),
 }
 
 /// A connection.
@@ -89,17 +101,17 @@ impl Live {
     }
 }
 
-impl Pcb {
+impl<P: Protocol> Pcb<P> {
     /// Fills a vacant slot, before any look-up can see it.
-    pub(crate) fn occupy(&self, live: Live) {
-        *self.state.unshared() = Slot::Live(Box::new(live));
+    pub(crate) fn occupy(&self, block: P::Block) {
+        *self.state.unshared() = Slot::Live(Box::new(block));
     }
 
-    /// Locks the connection. The caller has a counted reference.
+    /// Locks the block. The caller has a counted reference.
     pub(crate) fn lock<'t, L: Precedes<PcbLevel>>(
         &'t self,
         held: &'t mut Token<'_, L>,
-    ) -> (Locked<'t, L>, UnderPcb<'t>) {
+    ) -> (Locked<'t, L, P>, UnderPcb<'t>) {
         let (guard, under) = held.lock(&self.state);
         (Locked(guard), under)
     }
@@ -107,7 +119,7 @@ impl Pcb {
     /// Waits for a change, at most until `deadline`. False: the deadline has passed.
     pub(crate) fn wait(
         &self,
-        locked: &mut Locked<'_, Root>,
+        locked: &mut Locked<'_, Root, P>,
         under: &mut UnderPcb<'_>,
         deadline: Option<Instant>,
     ) -> bool {
@@ -126,37 +138,36 @@ impl Pcb {
     }
 }
 
-impl Recycle for Pcb {
+impl<P: Protocol> Recycle for Pcb<P> {
     fn recycle(&self) {
         let slot = std::mem::take(&mut *self.state.unshared());
         // What a panic leaves behind is no second panic.
-        if let Slot::Live(live) = &slot
+        if let Slot::Live(block) = slot
             && !std::thread::panicking()
         {
-            debug_assert!(live.dropped, "freed while hashed: {:?}", live.tuple);
-            debug_assert!(live.timer.is_none() && live.lingering.is_none());
+            P::free(*block);
         }
     }
 }
 
-/// The right to use a connection.
-pub(crate) struct Locked<'a, Before>(Guard<'a, Slot, Before>);
+/// The right to use a block.
+pub(crate) struct Locked<'a, Before, P: Protocol = Tcp>(Guard<'a, Slot<P::Block>, Before>);
 
-impl<Before> Deref for Locked<'_, Before> {
-    type Target = Live;
+impl<Before, P: Protocol> Deref for Locked<'_, Before, P> {
+    type Target = P::Block;
 
-    fn deref(&self) -> &Live {
+    fn deref(&self) -> &P::Block {
         match &*self.0 {
-            Slot::Live(live) => live,
+            Slot::Live(block) => block,
             Slot::Vacant => unreachable!("a referenced Pcb is live"),
         }
     }
 }
 
-impl<Before> DerefMut for Locked<'_, Before> {
-    fn deref_mut(&mut self) -> &mut Live {
+impl<Before, P: Protocol> DerefMut for Locked<'_, Before, P> {
+    fn deref_mut(&mut self) -> &mut P::Block {
         match &mut *self.0 {
-            Slot::Live(live) => live,
+            Slot::Live(block) => block,
             Slot::Vacant => unreachable!("a referenced Pcb is live"),
         }
     }

@@ -8,23 +8,25 @@ use std::sync::Arc;
 use longshore_refs::{Census, Ref, holder, holder::Holder};
 
 use crate::pcb::Pcb;
+use crate::protocol::Protocol;
+use crate::tcp::Tcp;
 
 /// A socket: from `socket()` or the end of a passive handshake until its last reference goes.
 ///
 /// It owns its Pcb from attach (its making) to detach (its drop): whoever has a socket has a Pcb. The question
 /// is never "is it there?" but "is it dropped?".
 #[derive(Debug)]
-pub(crate) struct Socket {
-    pcb: Ref<holder::P, Pcb>,
+pub(crate) struct Socket<P: Protocol = Tcp> {
+    pcb: Ref<holder::P, Pcb<P>>,
     census: Arc<Census>,
 }
 
-impl Socket {
+impl<P: Protocol> Socket<P> {
     /// Attaches a socket to a Pcb. The first reference is `N`'s.
     pub(crate) fn attach<N: Holder>(
-        pcb: Ref<holder::P, Pcb>,
+        pcb: Ref<holder::P, Pcb<P>>,
         census: &Arc<Census>,
-    ) -> SocketRef<N> {
+    ) -> SocketRef<N, P> {
         census.enter(N::NAME);
         let socket = Self {
             pcb,
@@ -37,20 +39,20 @@ impl Socket {
     }
 
     /// The Pcb.
-    pub(crate) fn pcb(&self) -> &Ref<holder::P, Pcb> {
+    pub(crate) fn pcb(&self) -> &Ref<holder::P, Pcb<P>> {
         &self.pcb
     }
 }
 
 /// A counted reference of holder `N` to a socket. The last one's drop detaches and frees it; nothing else does.
-pub(crate) struct SocketRef<N: Holder> {
-    socket: Arc<Socket>,
+pub(crate) struct SocketRef<N: Holder, P: Protocol = Tcp> {
+    socket: Arc<Socket<P>>,
     holder: PhantomData<N>,
 }
 
-impl<N: Holder> SocketRef<N> {
+impl<N: Holder, P: Protocol> SocketRef<N, P> {
     /// Another reference, for holder `M`.
-    pub(crate) fn duplicate<M: Holder>(&self) -> SocketRef<M> {
+    pub(crate) fn duplicate<M: Holder>(&self) -> SocketRef<M, P> {
         self.socket.census.enter(M::NAME);
         SocketRef {
             socket: Arc::clone(&self.socket),
@@ -59,26 +61,26 @@ impl<N: Holder> SocketRef<N> {
     }
 
     /// Hands this reference on to holder `M`.
-    pub(crate) fn transfer<M: Holder>(self) -> SocketRef<M> {
+    pub(crate) fn transfer<M: Holder>(self) -> SocketRef<M, P> {
         self.duplicate()
     }
 }
 
-impl<N: Holder> Drop for SocketRef<N> {
+impl<N: Holder, P: Protocol> Drop for SocketRef<N, P> {
     fn drop(&mut self) {
         self.socket.census.leave(N::NAME);
     }
 }
 
-impl<N: Holder> Deref for SocketRef<N> {
-    type Target = Socket;
+impl<N: Holder, P: Protocol> Deref for SocketRef<N, P> {
+    type Target = Socket<P>;
 
-    fn deref(&self) -> &Socket {
+    fn deref(&self) -> &Socket<P> {
         &self.socket
     }
 }
 
-impl<N: Holder> fmt::Debug for SocketRef<N> {
+impl<N: Holder, P: Protocol> fmt::Debug for SocketRef<N, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({:?})", N::NAME, self.socket.pcb)
     }

@@ -10,11 +10,13 @@ use std::time::Duration;
 use tcp_core::{Counters, Events, Info, KeepAlive};
 
 use crate::failure::Failure;
-use crate::file::{self, Attempt, File, Side};
+use crate::file::{Attempt, File, Side};
 use crate::lock::Token;
 use crate::output::is_connecting;
+use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
+use crate::tcp::Tcp;
 
 /// A TCP connection.
 ///
@@ -64,7 +66,11 @@ impl TcpStream {
         match stream.finish_connect(Some(timeout)) {
             Ok(()) => Ok(stream),
             Err(error) => {
-                stream.file.linger_zero.store(true, Ordering::Relaxed);
+                stream
+                    .file
+                    .manner
+                    .linger_zero
+                    .store(true, Ordering::Relaxed);
                 Err(error)
             }
         }
@@ -77,7 +83,7 @@ impl TcpStream {
     /// As [`TcpStream::connect`], if it is clear at once that nothing can come of it.
     pub fn start_connect(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
         let shared = stack.shared();
-        let socket = shared.connect(address)?;
+        let socket = Tcp::connect(shared, (), address)?;
         Ok(Self::new(File::new(Arc::clone(shared), socket)))
     }
 
@@ -133,20 +139,7 @@ impl TcpStream {
     /// # Errors
     /// `NotConnected` if the connection is over.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        let pcb = self.file.socket.pcb();
-        self.file.shared.update(pcb, |live, _| {
-            if live.dropped {
-                return (Err(io::ErrorKind::NotConnected.into()), Events::empty());
-            }
-            if how != Shutdown::Write {
-                live.read_shut = true;
-            }
-            if how != Shutdown::Read {
-                live.connection.shutdown_write();
-            }
-            // Whoever waits on the other side of a clone looks again.
-            (Ok(()), Events::READABLE | Events::WRITABLE)
-        })
+        Tcp::shutdown(&self.file.shared, &self.file.socket, how)
     }
 
     /// Ends the connection at once: the peer gets a reset, what was not sent or read is lost. Cannot fail.
@@ -209,7 +202,7 @@ impl TcpStream {
     /// # Errors
     /// None.
     pub fn set_abort_on_close(&self, abort: bool) -> io::Result<()> {
-        self.file.linger_zero.store(abort, Ordering::Relaxed);
+        self.file.manner.linger_zero.store(abort, Ordering::Relaxed);
         Ok(())
     }
 
@@ -250,8 +243,7 @@ impl TcpStream {
     /// # Errors
     /// None.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        let failure = self.file.with(|live| live.failure.take());
-        Ok(failure.map(io::Error::from))
+        Ok(self.file.take_error())
     }
 
     /// Reads without taking.
@@ -259,8 +251,7 @@ impl TcpStream {
     /// # Errors
     /// As reading.
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.file
-            .until_done(Side::Read, |_, live, _| file::read(live, buf, false))
+        self.file.receive(buf, false)
     }
 
     /// What can be done now without waiting.
@@ -271,11 +262,7 @@ impl TcpStream {
 
     /// Whom to tell when the readiness may have changed; replaces an earlier one.
     pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
-        // The earlier one's drop is a program's code, and runs without a lock.
-        let earlier = self
-            .file
-            .with(|live| std::mem::replace(&mut live.notify, notify));
-        drop(earlier);
+        self.file.set_notify(notify);
     }
 
     /// A snapshot of the connection, like `TCP_INFO`.
@@ -293,16 +280,13 @@ impl TcpStream {
 
 impl Read for &TcpStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.file
-            .until_done(Side::Read, |_, live, _| file::read(live, buf, true))
+        self.file.receive(buf, true)
     }
 }
 
 impl Write for &TcpStream {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.file.until_done(Side::Write, |shared, live, _| {
-            file::write(shared, live, buf)
-        })
+        self.file.send(buf)
     }
 
     fn flush(&mut self) -> io::Result<()> {
