@@ -40,7 +40,7 @@ impl Census {
 }
 
 /// Numbers of references by name; displayed as `H 2, D 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally([u32; HOLDERS]);
 
 impl Tally {
@@ -52,6 +52,13 @@ impl Tally {
     /// True if nobody holds anything (or the build does not count).
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|&n| n == 0)
+    }
+}
+
+/// By name too: a report of what was left behind names its holders.
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

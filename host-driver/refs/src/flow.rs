@@ -80,10 +80,11 @@ pub struct Flows<H> {
 }
 
 impl<H> Flows<H> {
-    /// `capacity` slots, none in use, of a device in `epoch`. Generations count up to `generations` and begin again.
+    /// `capacity` slots, none in use, of a device in `epoch`. Generations count from 1 up to
+    /// `generations` and begin again.
     pub fn new(capacity: u32, generations: NonZeroU32, epoch: u32) -> Self {
         let free = || Slot {
-            generation: 0,
+            generation: 1,
             state: State::Free,
         };
         Self {
@@ -137,24 +138,28 @@ impl<H> Flows<H> {
     }
 
     /// The flow is over: true if the caller has to post FLOW_DEL now, on the ring of the ADD.
-    pub fn delete(&mut self, handle: Handle) -> bool {
+    ///
+    /// `is_its` tells whether the slot's reference is the flow's: whoever asks may come late, when another flow has taken
+    /// the slot under the same handle.
+    pub fn delete(&mut self, handle: Handle, is_its: impl FnOnce(&H) -> bool) -> bool {
         let epoch = self.epoch;
         let Some(slot) = self.find(handle, epoch) else {
             return false;
         };
-        match std::mem::replace(&mut slot.state, State::Free) {
-            State::AddPending(reference) | State::Live(reference) => {
-                slot.state = State::DelPending {
-                    reference,
-                    fenced: false,
-                };
-                true
-            }
-            other => {
-                slot.state = other;
-                false
-            }
+        let its = match &slot.state {
+            State::AddPending(reference) | State::Live(reference) => is_its(reference),
+            _ => false,
+        };
+        if its
+            && let State::AddPending(reference) | State::Live(reference) =
+                std::mem::replace(&mut slot.state, State::Free)
+        {
+            slot.state = State::DelPending {
+                reference,
+                fenced: false,
+            };
         }
+        its
     }
 
     /// FLOW_DEL is completed: gives back H. The slot stays in quarantine until the fence.
@@ -231,7 +236,7 @@ impl<H> Flows<H> {
             if let State::Dead(reference) = &mut slot.state {
                 released.extend(reference.take());
                 slot.state = State::Free;
-                slot.generation = (slot.generation + 1) % self.generations;
+                slot.generation = slot.generation % self.generations + 1;
             }
         }
         released
@@ -273,7 +278,7 @@ impl<H> Flows<H> {
     }
 
     fn next_generation(&self, generation: u32) -> u32 {
-        generation.wrapping_add(1) % self.generations
+        generation % self.generations + 1
     }
 
     fn find(&mut self, handle: Handle, epoch: u32) -> Option<&mut Slot<H>> {
@@ -299,7 +304,7 @@ mod tests {
             let first = flows.add("first").unwrap();
             assert_eq!(flows.on_added(first, 7, Added::Entered), None);
             assert_eq!(flows.resolve(first, 7), Some(&"first"));
-            assert!(flows.delete(first) && !flows.delete(first));
+            assert!(flows.delete(first, |_| true) && !flows.delete(first, |_| true));
             assert_eq!(flows.resolve(first, 7), Some(&"first"), "late, but ours");
             if fence_first {
                 flows.on_fence(first, 7);
@@ -323,7 +328,7 @@ mod tests {
     fn race_25_a_close_while_the_add_is_pending_queues_a_del_behind_it() {
         let mut flows = Flows::new(1, GENERATIONS, 0);
         let handle = flows.add(()).unwrap();
-        assert!(flows.delete(handle));
+        assert!(flows.delete(handle, |()| true));
         assert_eq!(flows.on_added(handle, 0, Added::Entered), None);
         assert_eq!(flows.phase(0), Some(Phase::DelPending));
         assert_eq!(flows.on_deleted(handle, 0), Some(()));
@@ -334,15 +339,26 @@ mod tests {
         let mut flows = Flows::new(1, GENERATIONS, 0);
         let handle = flows.add(()).unwrap();
         assert_eq!(flows.on_added(handle, 0, Added::Full), Some(()));
-        assert!(!flows.delete(handle));
+        assert!(!flows.delete(handle, |()| true));
         let handle = flows.add(()).unwrap();
-        assert!(flows.delete(handle));
+        assert!(flows.delete(handle, |()| true));
         assert_eq!(
             flows.on_added(handle, 0, Added::Full),
             None,
             "its DEL does it"
         );
         assert_eq!(flows.on_deleted(handle, 0), Some(()));
+    }
+
+    #[test]
+    fn race_26_a_late_close_does_not_delete_the_next_flow_of_a_handle_that_came_round() {
+        let mut flows = Flows::new(1, NonZeroU32::MIN, 0);
+        let first = flows.add("first").unwrap();
+        assert_eq!(flows.on_added(first, 0, Added::Full), Some("first"));
+        let second = flows.add("second").unwrap();
+        assert_eq!(second, first);
+        assert!(!flows.delete(first, |holder| *holder == "first"));
+        assert!(flows.delete(second, |holder| *holder == "second"));
     }
 
     #[test]
@@ -354,7 +370,7 @@ mod tests {
         flows.on_reset(1);
         assert_eq!(flows.resolve(live, 0), None);
         assert_eq!(flows.on_added(adding, 0, Added::Full), None);
-        assert!(!flows.delete(live));
+        assert!(!flows.delete(live, |_| true));
         assert_eq!(flows.references().count(), 2);
         assert_eq!(flows.on_quiesced(), ["live", "adding"]);
         assert_eq!(flows.in_use(), 0);

@@ -173,7 +173,7 @@ fn race_25_close_and_add_pending() {
             let closer = {
                 let flows = flows.clone();
                 thread::spawn(move || {
-                    let posted = flows.lock().delete(handle);
+                    let posted = flows.lock().delete(handle, |_| true);
                     drop(p);
                     posted
                 })

@@ -148,8 +148,7 @@ impl Model for HostAndNic {
             }
             Action::Close(connection) => {
                 let handle = world.handles[usize::from(connection)].take()?;
-                if world.flows.references().any(|&h| h == connection) && world.flows.delete(handle)
-                {
+                if world.flows.delete(handle, |&holder| holder == connection) {
                     world.commands.push_back(Command::Del(handle));
                     if self.0 == Broken::ReuseBeforeDel {
                         world.flows.on_deleted(handle, world.epoch);

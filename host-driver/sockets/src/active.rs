@@ -22,10 +22,11 @@ use crate::tuple::Tuple;
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 
 impl Shared {
-    /// Makes a socket and sends its SYN.
+    /// Makes a socket and sends its SYN, from a free port or from the one given.
     pub(crate) fn connect(
         self: &Arc<Self>,
         remote: SocketAddr,
+        from: Option<u16>,
     ) -> io::Result<SocketRef<holder::F>> {
         if self.is_down() {
             return Err(Failure::DeviceGone.into());
@@ -59,7 +60,7 @@ impl Shared {
             Connection::connect(&tcp, self.isns.initial(now, tuple.local, tuple.remote))
         };
         let tuple = |port| Tuple::new((local, port), (ip, remote.port()));
-        let mut port = self.first_port(&tuple(0));
+        let mut port = from.unwrap_or_else(|| self.first_port(&tuple(0)));
         let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
             let tuple = tuple(port);
             pcb.occupy(self.live(handle, tuple, connection(&tuple)));
@@ -71,7 +72,10 @@ impl Shared {
                 "as many connections as the stack was configured for",
             ));
         };
-        let ports = usize::from(PORTS.end() - PORTS.start()) + 1;
+        let ports = match from {
+            Some(_) => 1,
+            None => usize::from(PORTS.end() - PORTS.start()) + 1,
+        };
         for _ in 0..ports {
             let tuple = tuple(port);
             let taken = self.addresses.find(held, local, port).is_some();
@@ -81,18 +85,25 @@ impl Shared {
                 self.update_in(held, socket.pcb(), |_, _, _| ((), Events::empty()));
                 return Ok(socket);
             }
-            port = if port == *PORTS.end() {
-                *PORTS.start()
-            } else {
+            port = if port < *PORTS.end() {
                 port + 1
+            } else {
+                *PORTS.start()
             };
             // Nobody can find it yet.
             let (mut live, _) = pcb.lock(held);
             live.tuple = self::Tuple::new((local, port), (ip, remote.port()));
-            live.queue = self.queue_of(&live.tuple);
+            let queue = self.queue_of(&live.tuple);
+            live.set_queue(queue);
             live.connection = connection(&live.tuple);
         }
         pcb.lock(held).0.dropped = true;
+        if let Some(port) = from {
+            return Err(io::Error::new(
+                io::ErrorKind::AddrInUse,
+                format!("port {port} is taken by a listener, or by another connection to {remote}"),
+            ));
+        }
         Err(io::Error::new(
             io::ErrorKind::AddrNotAvailable,
             format!("no local port is free for a connection to {remote}"),

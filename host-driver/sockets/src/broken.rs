@@ -13,6 +13,12 @@ pub enum Rule {
     KeepLingering,
     /// Race 6: a connection that is over stops its timer.
     StopTimer,
+    /// Race 11: a timer of 2MSL that fires looks whether the record is still the one that armed it.
+    RecheckTimeWait,
+    /// Race 20: a connection that enters TIME-WAIT gives up its slot of the flow table.
+    LeaveAtTimeWait,
+    /// Race 30: a connection with a slot of the flow table can be found by its tuple, too.
+    StayHashed,
 }
 
 #[cfg(shuttle)]

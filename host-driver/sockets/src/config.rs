@@ -19,6 +19,8 @@ pub struct StackConfig {
     pub backlog: usize,
     /// Half-open connections per listener; SYNs beyond are answered with cookies, and nothing of them is kept.
     pub half_open: usize,
+    /// Queue pairs. Frames come in on the first one as long as the NIC does not spread them.
+    pub queue_pairs: u32,
     /// Secret for initial sequence numbers and ports; random if not given. For replays in tests.
     pub secret: Option<[u8; 16]>,
 }
@@ -35,6 +37,7 @@ impl StackConfig {
             listeners: 1024,
             backlog: 128,
             half_open: 1024,
+            queue_pairs: 1,
             secret: None,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ip_core::{Content, Discard, IpNumber, IpPacket, Packet, Verdicts};
-use longshore_refs::Transient;
+use longshore_refs::{Handle, Transient};
 use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
 
 use crate::counters::count;
@@ -40,18 +40,19 @@ enum Elsewhere {
 }
 
 impl Shared {
-    /// A frame has arrived.
+    /// A frame has arrived; `flow` is the connection whose slot of the flow table the NIC found for it.
     pub(crate) fn on_frame<'s>(
         &'s self,
         held: &mut Token<'_, impl Outermost>,
         now: Duration,
+        flow: Option<Handle>,
         frame: &[u8],
         verdicts: Verdicts,
         touched: &mut Touched<'s>,
     ) {
         let result = ip_core::parse(frame, verdicts).and_then(|packet| match &packet.content {
             Content::Ip(ip) if ip.protocol == IpNumber::TCP => {
-                self.on_tcp_packet(held, now, &packet, ip, touched)
+                self.on_tcp_packet(held, now, flow, &packet, ip, touched)
             }
             _ => self
                 .neighbours
@@ -67,6 +68,7 @@ impl Shared {
         &'s self,
         held: &mut Token<'_, impl Outermost>,
         now: Duration,
+        flow: Option<Handle>,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
         touched: &mut Touched<'s>,
@@ -105,7 +107,7 @@ impl Shared {
                     segment,
                     payload: &ip.payload[header_len..],
                 };
-                self.on_segment(held, now, &arrived, touched);
+                self.on_segment(held, now, flow, &arrived, touched);
                 Ok(())
             }
             Err(error) => {
@@ -124,6 +126,7 @@ impl Shared {
         &'s self,
         held: &mut Token<'_, impl Outermost>,
         now: Duration,
+        flow: Option<Handle>,
         arrived: &Arrived<'_>,
         touched: &mut Touched<'s>,
     ) {
@@ -132,7 +135,7 @@ impl Shared {
         // One look-up and one X per connection and batch.
         let known = touched.iter().rposition(|(known, ..)| known == tuple);
         let at = known.or_else(|| {
-            let handle = self.table.pcb(held, tuple)?;
+            let handle = flow.or_else(|| self.table.pcb(held, tuple))?;
             touched.push((*tuple, self.pcbs.get(handle)?, Events::empty()));
             Some(touched.len() - 1)
         });
@@ -141,6 +144,13 @@ impl Shared {
         {
             *events |= changed;
             return;
+        }
+        if flow.is_some() {
+            // The slot's connection is over and its FLOW_DEL under way: whoever has the tuple now gets the segment.
+            if let Some(at) = at {
+                touched.remove(at);
+            }
+            return self.on_segment(held, now, None, arrived, touched);
         }
         match self.on_record(held, now, tuple, segment) {
             Elsewhere::Done => {}

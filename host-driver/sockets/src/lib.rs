@@ -66,6 +66,8 @@ mod receive_buffer;
 mod rescue;
 mod send_buffer;
 mod shared;
+#[doc(hidden)]
+pub mod slots;
 mod socket;
 mod stack;
 mod stream;

@@ -118,7 +118,7 @@ impl Shared {
         if !self.find_way(under, now, live) {
             return false;
         }
-        let mut tx = self.nic.tx(under, live.queue);
+        let mut tx = self.nic.tx(under, live.queue());
         let drained = loop {
             if !tx.has_room() {
                 break false;
@@ -143,7 +143,7 @@ impl Shared {
         if let Some(reset) = live.connection.abort()
             && live.route.path.is_some()
         {
-            let mut tx = self.nic.tx(under, live.queue);
+            let mut tx = self.nic.tx(under, live.queue());
             if tx.has_room() {
                 self.post(&mut tx, live, &reset);
                 tx.commit();
@@ -155,9 +155,9 @@ impl Shared {
     pub(crate) fn park(&self, under: &mut UnderPcb<'_>, live: &mut Live) {
         if !live.parked {
             live.parked = true;
-            under.with(&self.queues[live.queue].parked, |list| {
+            under.with(&self.queues[live.queue()].parked, |list| {
                 list.push(live.handle);
-                self.queues[live.queue]
+                self.queues[live.queue()]
                     .has_parked
                     .store(true, Ordering::Release);
             });
@@ -201,10 +201,11 @@ impl Shared {
     /// The connection is over: out of the table (or replaced by its TIME-WAIT record), timer stopped. The Pcb
     /// lives on until its socket is gone.
     fn retire(&self, under: &mut UnderPcb<'_>, live: &mut Live, record: Option<TimeWait>) {
+        let time_wait = record.is_some();
         let instead = record.map(|record| {
             let timer = self.arm(
                 under,
-                live.queue,
+                live.queue(),
                 record.expires(),
                 Due::TimeWait(live.tuple),
             );
@@ -213,18 +214,24 @@ impl Shared {
         self.table.unhash(under, &live.tuple, live.handle, instead);
         if let Some(key) = live.timer.take_if(|_| keeps(Rule::StopTimer)) {
             // T is not the last reference: whoever drives has one.
-            drop(self.queues[live.queue].timers.stop(under, key));
+            drop(self.queues[live.queue()].timers.stop(under, key));
         }
         live.dropped = true;
-        under.with(&self.queues[live.queue].past, |past| {
+        if let Some(flow) = live
+            .flow
+            .take_if(|_| !time_wait || keeps(Rule::LeaveAtTimeWait))
+        {
+            self.leave_slot(under, live, flow);
+        }
+        under.with(&self.queues[live.queue()].past, |past| {
             for (name, value) in live.connection.counters().nstat() {
                 *past.entry(name).or_default() += value;
             }
         });
         live.send.clear();
         // Somebody may wait for the memory.
-        if self.queues[live.queue].has_parked.load(Ordering::Acquire) {
-            self.nic.wake(live.queue);
+        if self.queues[live.queue()].has_parked.load(Ordering::Acquire) {
+            self.nic.wake(live.queue());
         }
         tracing::debug!(tuple = ?live.tuple, failure = ?live.failure, "connection over");
     }
@@ -237,7 +244,7 @@ impl Shared {
         };
         let due = match live.timer {
             Some(key) if key.at <= at => return,
-            Some(key) => match self.queues[live.queue].timers.stop(under, key) {
+            Some(key) => match self.queues[live.queue()].timers.stop(under, key) {
                 Some(due) => due,
                 // It is firing, waits for our lock, and arms itself again.
                 None => return,
@@ -247,7 +254,7 @@ impl Shared {
                 None => return,
             },
         };
-        live.timer = Some(self.arm(under, live.queue, at, due));
+        live.timer = Some(self.arm(under, live.queue(), at, due));
     }
 
     /// Drives a connection that waited for something which has come.

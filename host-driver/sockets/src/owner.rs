@@ -8,11 +8,13 @@ use longshore_driver::{Completed, Received, TxOutcome};
 use nic_abi::fault::Status;
 use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 
+use crate::broken::{Rule, keeps};
 use crate::counters::{count, count_many};
 use crate::failure::Failure;
 use crate::input::Touched;
 use crate::lock::{Outermost, Root, Token};
 use crate::shared::Shared;
+use crate::slots::FlowSlots;
 use crate::table::Entry;
 use crate::timers::{Due, Key};
 use crate::tuple::Tuple;
@@ -26,6 +28,7 @@ pub(crate) struct Workspace {
     done: Vec<Completed<()>>,
     frames: Vec<Received>,
     bytes: Vec<u8>,
+    pub(crate) slots: Option<FlowSlots>,
 }
 
 impl Shared {
@@ -66,7 +69,7 @@ impl Shared {
                         l3: info.l3,
                         l4: info.l4,
                     };
-                    self.on_frame(held, now, &work.bytes, verdicts, &mut touched);
+                    self.on_frame(held, now, None, &work.bytes, verdicts, &mut touched);
                     work.frames.push(frame);
                 }
                 Completed::Sent { outcome, .. } => self.on_sent(outcome),
@@ -135,7 +138,12 @@ impl Shared {
         }
     }
 
-    fn run_timers(&self, held: &mut Token<'_, impl Outermost>, queue: usize, now: Duration) {
+    pub(crate) fn run_timers(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+        now: Duration,
+    ) {
         while let Some((key, due)) = self.queues[queue].timers.expired(held, now) {
             match due {
                 Due::Pcb(armed) => self.update_in(held, &armed, |live, now, _| {
@@ -199,12 +207,16 @@ impl Shared {
         key: Key,
     ) {
         let (mut shard, mut under) = self.table.shard(held, tuple);
-        let Some(Entry::TimeWait(entry)) = shard.get_mut(tuple) else {
-            return;
+        let entry = match shard.get_mut(tuple) {
+            Some(Entry::TimeWait(entry)) if entry.timer == key => entry,
+            _ => {
+                // Stopped too late: another connection has taken the tuple over.
+                if !keeps(Rule::RecheckTimeWait) {
+                    shard.remove(tuple);
+                }
+                return;
+            }
         };
-        if entry.timer != key {
-            return;
-        }
         if entry.record.expires() > now {
             // 2MSL began anew meanwhile.
             entry.timer = self.arm(

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::input::Arrived;
 use crate::listener::{Child, Listener, State};
 use crate::lock::{Outermost, Token};
-use crate::pcb::{Live, Pcb, Route};
+use crate::pcb::{Live, Pcb, Route, narrow};
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 use crate::shared::Shared;
@@ -140,14 +140,23 @@ impl Shared {
         if listener.with(held, |state| state.open) || !keeps(Rule::WithdrawLateHalfOpen) {
             return false;
         }
-        let (mut shard, under) = self.table.shard(held, tuple);
+        let gone = self.take_half_open(held, tuple, timer);
+        self.forget(held, tuple, gone);
+        true
+    }
+
+    /// Takes a half-open entry out of the table, unless the tuple is another's by now.
+    fn take_half_open(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        tuple: &Tuple,
+        timer: Key,
+    ) -> Option<Entry> {
+        let (mut shard, _) = self.table.shard(held, tuple);
         let ours = shard
             .get(tuple)
             .is_some_and(|entry| entry.is_half_open(timer));
-        let gone = if ours { shard.remove(tuple) } else { None };
-        drop((shard, under));
-        self.forget(held, tuple, gone);
-        true
+        if ours { shard.remove(tuple) } else { None }
     }
 
     /// A handshake is over: the half-open entry becomes a connection with a socket in the listener's queue.
@@ -168,7 +177,7 @@ impl Shared {
         };
         let Some(listener) = self.listeners.acquire::<holder::L>(handle) else {
             // The listener went away, and this one may be another on the same port.
-            let gone = self.table.shard(held, tuple).0.remove(tuple);
+            let gone = self.take_half_open(held, tuple, timer);
             self.forget(held, tuple, gone);
             return self.refuse(held, now, tuple, segment);
         };
@@ -279,7 +288,7 @@ impl Shared {
         Live {
             handle,
             tuple,
-            queue: self.queue_of(&tuple),
+            queue: narrow(self.queue_of(&tuple)),
             connection,
             send: SendBuffer::new(self.config.send_buffer),
             receive: ReceiveBuffer::new(config.receive_buffer as usize),
@@ -292,6 +301,7 @@ impl Shared {
             // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
             identification: handle.index as u16,
             timer: None,
+            flow: None,
             lingering: None,
             parked: false,
             notify: None,

@@ -16,6 +16,7 @@ use crate::protocol::Protocol;
 use crate::ready::Notify;
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
+use crate::slots::FlowKey;
 use crate::socket::SocketRef;
 use crate::tcp::Tcp;
 use crate::timers::Key;
@@ -53,7 +54,7 @@ pub(crate) struct Live {
     //# Later segments have the local address of the connection (MUST-45)
     pub(crate) tuple: Tuple,
     /// Queue pair on which it sends and whose owner runs its timers.
-    pub(crate) queue: usize,
+    pub(crate) queue: u16,
     pub(crate) connection: Connection,
     pub(crate) send: SendBuffer,
     pub(crate) receive: ReceiveBuffer,
@@ -71,6 +72,8 @@ pub(crate) struct Live {
     /// IPv4 identification of the next packet.
     pub(crate) identification: u16,
     pub(crate) timer: Option<Key>,
+    /// Its slot of the NIC's flow table, whose reference H keeps the Pcb.
+    pub(crate) flow: Option<FlowKey>,
     /// Reference S: the program has closed the socket, data are still to be sent.
     pub(crate) lingering: Option<SocketRef<holder::S>>,
     /// In a list of those who wait for a neighbour, for room in a ring, or for memory.
@@ -88,7 +91,23 @@ pub(crate) struct Route {
     pub(crate) acked: u64,
 }
 
+/// Number of a queue pair, as a connection keeps it: there are a few at most.
+#[expect(clippy::cast_possible_truncation)]
+pub(crate) fn narrow(queue: usize) -> u16 {
+    queue as u16
+}
+
 impl Live {
+    /// Queue pair on which it sends and whose owner runs its timers.
+    pub(crate) fn queue(&self) -> usize {
+        self.queue.into()
+    }
+
+    /// It belongs to another queue pair from now on: nothing of it is on one yet.
+    pub(crate) fn set_queue(&mut self, queue: usize) {
+        self.queue = narrow(queue);
+    }
+
     /// Bytes written and not acknowledged.
     pub(crate) fn held(&self) -> u64 {
         self.connection.written_offset() - self.connection.acked_offset()

@@ -1,6 +1,6 @@
 //! What all parts of a stack share.
 
-use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::neighbours::Neighbours;
 use crate::nic::Nic;
 use crate::owner::Workspace;
 use crate::pcb::Pcb;
+use crate::slots::Mail;
 use crate::table::Table;
 use crate::timers::{Due, Key, Timers};
 use crate::tuple::Tuple;
@@ -64,6 +65,10 @@ pub(crate) struct Queue {
     pub(crate) parked: Ordered<Leaf, Vec<Handle>>,
     /// Whether there are such: for a look without the lock.
     pub(crate) has_parked: AtomicBool,
+    /// Connections that want a slot of the flow table, or want it no more: for the owner.
+    pub(crate) slot_mail: Ordered<Leaf, Vec<Mail>>,
+    /// Slots that are not free.
+    pub(crate) slots_in_use: AtomicUsize,
     /// Something is wrong with the queue pair.
     pub(crate) trouble: AtomicBool,
     /// Since when requests are outstanding and none completes, in nanoseconds; 0 while some do.

@@ -1,6 +1,6 @@
 //! The stack: NIC, addresses, connections, and who runs them.
 
-use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -66,16 +66,26 @@ pub struct Living {
     pub timers: usize,
     /// Chunks of send memory.
     pub send_chunks: usize,
+    /// Chunks of headers that are posted.
+    pub headers: usize,
     /// Transmit requests that the NIC has not completed.
     pub requests: usize,
+    /// Slots of the NIC's flow table that are not free.
+    pub slots: usize,
+    /// Receive buffers that the NIC or a reader has: none after the stack's end.
+    pub receive_buffers: usize,
     /// References to sockets by holder (debug builds).
     pub sockets: Tally,
     /// References to Pcbs by holder (debug builds).
     pub pcb_references: Tally,
+    /// References to listeners by holder (debug builds).
+    pub listener_references: Tally,
+    /// References to chunks of send memory by holder (debug builds).
+    pub send_references: Tally,
 }
 
 impl Living {
-    /// Whether nothing lives.
+    /// Whether nothing lives, but for the receive buffers of a stack that runs.
     #[must_use]
     pub fn is_none(&self) -> bool {
         let numbers = [
@@ -86,9 +96,17 @@ impl Living {
             self.listeners,
             self.timers,
             self.send_chunks,
+            self.headers,
             self.requests,
+            self.slots,
         ];
-        numbers == [0; 8] && self.sockets.is_empty() && self.pcb_references.is_empty()
+        let tallies = [
+            &self.sockets,
+            &self.pcb_references,
+            &self.listener_references,
+            &self.send_references,
+        ];
+        numbers == [0; 10] && tallies.iter().all(|tally| tally.is_empty())
     }
 }
 
@@ -128,8 +146,7 @@ impl Stack {
         rings: QueueConfig,
     ) -> Result<Self, StackError> {
         let neighbours = Neighbours::new(Arc::new(config.ip.clone()))?;
-        // The gateware has neither flow table nor RSS yet: all frames arrive on one queue pair.
-        let nic = Nic::open(nic, &config, rings, Some(1))?;
+        let nic = Nic::open(nic, &config, rings, config.queue_pairs)?;
         config.tcp.max_transmit = if nic.has_tso() {
             config.tcp.max_transmit.min(nic_abi::tx::PAYLOAD_MAX)
         } else {
@@ -240,6 +257,7 @@ impl Stack {
             drop(queue.timers.clear(root));
         }
         shared.nic.close(root);
+        shared.end_slots(root);
     }
 
     /// What the stack has done so far.
@@ -297,6 +315,8 @@ impl Stack {
         let shared = &self.shared;
         let root = &mut Token::root();
         let [connections, half_open, time_wait] = shared.table.census(root);
+        let (headers, receive_buffers) = shared.nic.taken(root);
+        let slots = |queue: &Queue| queue.slots_in_use.load(Ordering::Relaxed);
         Living {
             connections,
             half_open,
@@ -305,9 +325,14 @@ impl Stack {
             listeners: shared.listeners.live(),
             timers: shared.queues.iter().map(|q| q.timers.len(root)).sum(),
             send_chunks: shared.nic.send_pool().taken(),
+            headers,
             requests: shared.nic.outstanding(root),
+            slots: shared.queues.iter().map(slots).sum(),
+            receive_buffers,
             sockets: shared.sockets.tally(),
             pcb_references: shared.pcbs.tally(),
+            listener_references: shared.listeners.tally(),
+            send_references: shared.nic.send_pool().tally(),
         }
     }
 

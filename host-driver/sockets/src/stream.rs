@@ -83,8 +83,23 @@ impl TcpStream {
     /// As [`TcpStream::connect`], if it is clear at once that nothing can come of it.
     pub fn start_connect(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
         let shared = stack.shared();
-        let socket = Tcp::connect(shared, (), address)?;
+        let socket = Tcp::connect(shared, None, address)?;
         Ok(Self::new(File::new(Arc::clone(shared), socket)))
+    }
+
+    /// As [`TcpStream::start_connect`], from local port `port`. Two hosts that do so to each other at once open one
+    /// connection (RFC 9293 §3.5).
+    ///
+    /// # Errors
+    /// As [`TcpStream::start_connect`]; `AddrInUse` if a listener or another connection to the address has the port.
+    pub fn start_connect_from(stack: &Stack, port: u16, address: SocketAddr) -> io::Result<Self> {
+        let shared = stack.shared();
+        let socket = Tcp::connect(shared, Some(port), address)?;
+        Ok(Self::new(File::new(Arc::clone(shared), socket)))
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
     fn finish_connect(&self, timeout: Option<Duration>) -> io::Result<()> {

@@ -37,8 +37,8 @@ impl Protocol for Tcp {
     type Manner = Manner;
     /// Bind and listen are one step.
     type Bound = TcpListener;
-    /// Nothing is there before: connect attaches the socket.
-    type Origin<'a> = ();
+    /// The local port, or any free one. Nothing else is there before: connect attaches the socket.
+    type Origin<'a> = Option<u16>;
     type Connected = SocketRef<holder::F>;
     type Message<'a> = &'a [u8];
     type Received = usize;
@@ -49,10 +49,10 @@ impl Protocol for Tcp {
 
     fn connect(
         shared: &Arc<Shared>,
-        _origin: (),
+        origin: Option<u16>,
         remote: SocketAddr,
     ) -> io::Result<SocketRef<holder::F>> {
-        shared.connect(remote)
+        shared.connect(remote, origin)
     }
 
     fn send(

@@ -43,20 +43,19 @@ pub(crate) struct Nic {
     checksum: bool,
     tso: bool,
     /// Kept for what a queue pair hands over when it closes: frames that nobody has asked for.
-    _receive: Vec<Arc<Pool>>,
+    receive: Vec<Arc<Pool>>,
 }
 
 impl Nic {
-    /// Sets the port up and opens `queues` queue pairs (all there are with `None`).
+    /// Sets the port up and opens `queues` queue pairs, at least one.
     pub(crate) fn open(
         driver: longshore_driver::Nic,
         config: &StackConfig,
         queue: QueueConfig,
-        queues: Option<u32>,
+        queues: u32,
     ) -> Result<Self, DriverError> {
-        let identity = driver.identity();
         let (checksum, tso) = (driver.features().checksum, driver.features().tso);
-        let count = queues.unwrap_or(identity.queue_pairs).max(1);
+        let count = queues.max(1);
         let send = driver.pool("send", SEND_CHUNKS, SEND_CHUNK)?;
         let mut rings = Vec::new();
         let mut interrupts = Vec::new();
@@ -86,7 +85,7 @@ impl Nic {
             send,
             checksum,
             tso,
-            _receive: receive,
+            receive,
         };
         nic.set_port(config)?;
         Ok(nic)
@@ -273,6 +272,13 @@ impl Nic {
             })
         };
         self.rings.iter().map(of).sum()
+    }
+
+    /// Chunks of headers, and receive buffers, that are not in their pools.
+    pub(crate) fn taken(&self, held: &mut Token<'_, impl Precedes<Ring>>) -> (usize, usize) {
+        let headers = |rings: &Ordered<Ring, Rings>| held.with(rings, |r| r.headers.taken());
+        let headers = self.rings.iter().map(headers).sum();
+        (headers, self.receive.iter().map(|pool| pool.taken()).sum())
     }
 
     /// Closes all queue pairs: whatever the NIC held is given back, at the latest by a confirmed quiesce.

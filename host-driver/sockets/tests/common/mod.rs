@@ -196,11 +196,16 @@ impl Drop for Host {
         self.stack.shutdown();
         let mut living = self.stack.living();
         let magic = self.device.read32(DEVICE.at(0, device::MAGIC));
-        if magic.ok() != Some(nic_abi::MAGIC) {
+        let pulled_out = magic.ok() != Some(nic_abi::MAGIC);
+        if pulled_out {
             // A card that was pulled out gives nothing back: its memory goes with the driver, which cuts it off.
-            living.send_chunks = 0;
+            (living.send_chunks, living.headers) = (0, 0);
+            living.send_references = longshore_refs::Tally::default();
         }
-        assert!(living.is_none(), "left behind: {living:#?}");
+        assert!(
+            living.is_none() && (living.receive_buffers == 0 || pulled_out),
+            "left behind: {living:#?}"
+        );
     }
 }
 
