@@ -58,7 +58,13 @@ pub fn with_curl(
 /// # Errors
 /// A transfer failed.
 pub fn back_to_back(setup: &Setup, sample: &Sample, ipv6: bool) -> Result<Run> {
-    let (world, wires) = two_nics(setup, |stack| stack.tcp.timestamps = false)?;
+    let (world, wires) = two_nics(setup, |stack| {
+        stack.tcp.timestamps = false;
+        // A wire may be asked to lose a fifth of its frames, and to spoil a neighbour's answer (no check sequence
+        // protects it there). Patience costs nothing in virtual time.
+        stack.ip.neighbours.solicitations = 32;
+        stack.tcp.syn_retries = 32;
+    })?;
     let outcome = pair::run(world, sample, ipv6)?;
     wires.finish()?;
     Ok(Run {

@@ -47,15 +47,18 @@ fn until<W: World, R>(
     loop {
         let result = call();
         let mut world = world.borrow_mut();
-        world.pair().called(end);
         match result {
+            // A call that would block has given the host nothing to do.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 if world.is_over() {
                     return Err(io::ErrorKind::ConnectionAborted.into());
                 }
                 world.step()?;
             }
-            done => return done,
+            done => {
+                world.pair().called(end);
+                return done;
+            }
         }
     }
 }

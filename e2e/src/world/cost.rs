@@ -26,7 +26,7 @@ impl Default for HostCost {
 }
 
 /// What a host has done up to a moment.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Work {
     /// Register accesses.
     pub mmio: MmioCounts,

@@ -133,26 +133,38 @@ impl Pair {
     pub fn step(&mut self) -> Result<()> {
         let next = self.next_event()?;
         self.now = next.max(Picos(self.now.0 + QUANTUM.0));
-        for host in &self.hosts {
-            host.nic.lock().run_until(self.now);
-        }
         for end in 0..2 {
-            self.attend(end);
+            let stirs = {
+                let mut nic = self.hosts[end].nic.lock();
+                let due = nic.next_event();
+                nic.run_until(self.now);
+                due.is_some_and(|due| due <= self.now)
+            };
+            self.attend(end, stirs);
         }
         Ok(())
     }
 
-    /// Lets a host work if its processor is free and something may be due.
-    fn attend(&mut self, end: usize) {
+    /// Lets a host work if its processor is free; if not, then as soon as it is, in case its NIC has stirred.
+    fn attend(&mut self, end: usize, stirs: bool) {
         if self.free_at[end] > self.now {
+            if stirs {
+                self.deadline[end] = Some(self.free_at[end]);
+            }
             return;
         }
         let host = &self.hosts[end];
         let before = host.work();
         let next = host.stack.poll(Duration::from_nanos(self.now.0 / 1000));
-        self.deadline[end] = next.map(|at| Picos::from_nanos(at.as_nanos() as u64));
-        let busy = self.cost.of(&before, &host.work());
+        let after = host.work();
+        let busy = self.cost.of(&before, &after);
         self.free_at[end] = Picos(self.now.0 + busy.0.max(POLL_INTERVAL.0));
+        // A host that had work looks once more: its NIC may answer without an event of its own.
+        self.deadline[end] = if after == before {
+            next.map(|at| Picos::from_nanos(at.as_nanos() as u64))
+        } else {
+            Some(self.free_at[end])
+        };
     }
 
     fn next_event(&self) -> Result<Picos> {

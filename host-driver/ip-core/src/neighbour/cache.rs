@@ -201,9 +201,11 @@ impl Cache {
                     entry.state = State::Stale { mac };
                     continue;
                 }
-                State::Incomplete { asked, .. } | State::Probe { asked, .. }
-                    if asked >= config.solicitations =>
-                {
+                State::Incomplete { asked, .. } if asked >= config.solicitations => {
+                    lost.push(target);
+                    continue;
+                }
+                State::Probe { asked, .. } if asked >= config.probes => {
                     lost.push(target);
                     continue;
                 }

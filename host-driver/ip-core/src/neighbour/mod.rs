@@ -17,8 +17,11 @@ pub struct NeighbourConfig {
     pub delay_first_probe: Duration,
     /// Between solicitations (RETRANS_TIMER; RFC 1122 §2.3.2.1: at most one ARP request a second).
     pub retransmit: Duration,
-    /// Solicitations without an answer until a neighbour is given up (MAX_MULTICAST_SOLICIT).
+    /// Solicitations to everybody without an answer until a neighbour is given up (MAX_MULTICAST_SOLICIT).
     pub solicitations: u8,
+    /// Solicitations to where a neighbour was last, without an answer, until that is forgotten
+    /// (MAX_UNICAST_SOLICIT): the next packet for it asks everybody.
+    pub probes: u8,
     /// Entries; the one that was used longest ago makes room.
     pub capacity: usize,
     /// Frames that wait for one neighbour; the oldest makes room (RFC 1122 §2.3.2.2: at least one).
@@ -32,6 +35,7 @@ impl Default for NeighbourConfig {
             delay_first_probe: Duration::from_secs(5),
             retransmit: Duration::from_secs(1),
             solicitations: 3,
+            probes: 3,
             capacity: 1024,
             waiting: 8,
         }

@@ -33,6 +33,33 @@ fn a_silent_neighbour_is_asked_three_times_then_given_up() {
 }
 
 #[test]
+fn a_patient_cache_still_forgets_a_wrong_address_after_three_probes() {
+    let mut cache = Cache::new(NeighbourConfig {
+        solicitations: 30,
+        ..NeighbourConfig::default()
+    });
+    // An answer that was spoilt on its way: nobody is there.
+    let _ = cache.learn(secs(0), PEER, MOVED, Learned::Heard, true);
+    let _ = cache.lookup(secs(0), PEER, false);
+    let probe = Solicit {
+        target: PEER,
+        at: Some(MOVED),
+    };
+    for second in 5..8 {
+        assert_eq!(cache.on_timeout(secs(second)), (vec![probe], vec![]));
+    }
+    assert_eq!(cache.on_timeout(secs(8)), (vec![], vec![PEER]));
+    let everybody = Solicit {
+        target: PEER,
+        at: None,
+    };
+    assert_eq!(
+        cache.lookup(secs(8), PEER, false),
+        Lookup::Pending(Some(everybody))
+    );
+}
+
+#[test]
 fn an_answer_frees_what_waited_in_order_and_bounded() {
     let mut cache = cache();
     let _ = cache.lookup(secs(0), PEER, false);
