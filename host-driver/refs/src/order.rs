@@ -315,6 +315,14 @@ impl<L, T> Ordered<L, T> {
         let guard = self.mutex.try_lock();
         Guard::new(guard.expect("a value without references is locked by nobody"))
     }
+
+    /// What the lock guards, where nobody else has a reference to it any more, or yet. Somebody who found it without one
+    /// ([`Slab::peek`](crate::Slab::peek)) may hold the lock for as long as it takes to see that he came too late, without
+    /// taking any other: this waits for that and for nothing else, so it has no place in the order either.
+    pub fn unreferenced(&self) -> Guard<'_, T, Unshared> {
+        tally::rmw(tally::RMWS_OF_A_LOCK);
+        Guard::new(self.mutex.lock())
+    }
 }
 
 /// In place of a level: the lock is of a value that nobody else can reach.

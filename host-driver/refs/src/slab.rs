@@ -328,6 +328,16 @@ impl<T: Recycle> Slab<T> {
         Some(Transient::adopt(&self.inner, handle.index))
     }
 
+    /// The value of a slot, whatever it is by now: no reference, no count, and no read-modify-write. The slot may be freed
+    /// and taken again at any time; the value stays where it is.
+    ///
+    /// Whoever peeks locks the value and rechecks under the lock whether it is what was looked for *and* is kept by
+    /// somebody who would have to lock it before letting go. If not, he lets go of the lock at once and takes no other
+    /// meanwhile: [`Recycle::recycle`] may wait for that.
+    pub fn peek(&self, handle: Handle) -> Option<&T> {
+        self.inner.get(handle.index).map(|slot| &slot.value)
+    }
+
     /// A counted reference of holder `N` to what `handle` names, unless that is gone.
     pub fn acquire<N: Holder>(&self, handle: Handle) -> Option<Ref<N, T>> {
         if !self.inner.increment_if_alive(handle) {

@@ -109,6 +109,35 @@ fn the_last_of_two_drops_frees_once() {
     });
 }
 
+/// Race 8 without a reference: whoever peeks, locks and finds a value that is not over may rely on its owner's reference
+/// for as long as it holds the lock, for to let go of that the owner has to lock it first.
+#[test]
+fn a_value_that_is_not_over_is_kept_by_its_lock() {
+    loom::model(|| {
+        let slab = slab();
+        let first = insert(&slab, 1).unwrap();
+        let handle = first.handle();
+        let reader = {
+            let slab = slab.clone();
+            thread::spawn(move || {
+                let pcb = slab.peek(handle).unwrap();
+                let owner = pcb.owner.lock();
+                if *owner == 1 {
+                    // As when a timer is armed under the lock.
+                    assert!(slab.get(handle).is_some());
+                }
+            })
+        };
+        // It is over: said under the lock, before the reference goes.
+        *first.owner.lock() = 0;
+        drop(first);
+        let second = insert(&slab, 2);
+        assert!(second.is_some_and(|second| *second.owner.lock() == 2));
+        reader.join().unwrap();
+        assert_eq!(slab.live(), 0);
+    });
+}
+
 /// Two readers against the owner (race 8 with two readers).
 #[test]
 fn two_look_ups_against_the_last_drop_free_once() {

@@ -19,6 +19,14 @@ macro_rules! counters {
             $(pub(crate) $name: AtomicU64,)*
         }
 
+        impl std::ops::Add for StackCounters {
+            type Output = Self;
+
+            fn add(self, other: Self) -> Self {
+                Self { $($name: self.$name + other.$name,)* }
+            }
+        }
+
         impl Counters {
             pub(crate) fn snapshot(&self) -> StackCounters {
                 StackCounters { $($name: self.$name.load(Ordering::Relaxed),)* }
@@ -46,13 +54,15 @@ counters! {
     device_errors "Requests that the NIC refused, and queue faults.";
 }
 
-/// Counts one.
+/// Counts one, whoever else counts.
 pub(crate) fn count(counter: &AtomicU64) {
-    count_many(counter, 1);
+    tally::rmw(1);
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Counts `n` at once.
-pub(crate) fn count_many(counter: &AtomicU64, n: u64) {
-    tally::rmw(1);
-    counter.fetch_add(n, Ordering::Relaxed);
+/// Counts `n`, where nobody else counts at the same time: no read-modify-write.
+pub(crate) fn note(counter: &AtomicU64, n: u64) {
+    if n > 0 {
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
 }

@@ -1,15 +1,18 @@
 //! From a received frame to a connection.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ip_core::{Content, Discard, IpNumber, IpPacket, Packet, Verdicts};
-use longshore_refs::{Handle, Transient};
+use longshore_refs::Handle;
 use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
 
+use crate::batch::{Arrival, Batch, Hints};
 use crate::counters::count;
 use crate::listener::State;
 use crate::lock::{Outermost, Token};
-use crate::pcb::{Live, Pcb};
+use crate::output::Doorbell;
+use crate::pcb::Live;
 use crate::protocol::Afterwards as _;
 use crate::shared::Shared;
 use crate::table::Entry;
@@ -17,10 +20,6 @@ use crate::tuple::Tuple;
 
 /// Congestion experienced (RFC 3168 §5).
 const CE: u8 = 0b11;
-
-/// Connections that a batch of frames has changed, each with its transient reference X. They are driven once,
-/// at the end of the batch.
-pub(crate) type Touched<'s> = Vec<(Tuple, Transient<'s, Pcb>, Events)>;
 
 /// A segment that has arrived.
 pub(crate) struct Arrived<'f> {
@@ -40,19 +39,45 @@ enum Elsewhere {
 }
 
 impl Shared {
-    /// A frame has arrived; `flow` is the connection whose slot of the flow table the NIC found for it.
-    pub(crate) fn on_frame<'s>(
-        &'s self,
+    /// A frame has arrived: `place` among the bytes of its batch. TCP's segments wait in the batch for the others of
+    /// their connections. `flow` is the connection whose slot of the flow table the NIC found for it.
+    pub(crate) fn on_frame(
+        &self,
         held: &mut Token<'_, impl Outermost>,
         now: Duration,
         flow: Option<Handle>,
-        frame: &[u8],
+        batch: &mut Batch,
+        place: Range<usize>,
         verdicts: Verdicts,
-        touched: &mut Touched<'s>,
     ) {
+        let Batch { bytes, arrivals } = batch;
+        let start = place.start;
+        let frame = &bytes[place];
         let result = ip_core::parse(frame, verdicts).and_then(|packet| match &packet.content {
             Content::Ip(ip) if ip.protocol == IpNumber::TCP => {
-                self.on_tcp_packet(held, now, flow, &packet, ip, touched)
+                if let Some(arrived) = self.on_tcp_packet(&packet, ip)? {
+                    let Arrived {
+                        tuple,
+                        segment,
+                        payload,
+                    } = arrived;
+                    // A part of the frame: so much behind its first byte.
+                    let at = start + (payload.as_ptr().addr() - frame.as_ptr().addr());
+                    let hash = match arrivals.last() {
+                        Some(last) if last.tuple == tuple => last.hash,
+                        _ => self.table.hash(&tuple),
+                    };
+                    arrivals.push(Arrival {
+                        tuple,
+                        hash,
+                        flow,
+                        segment,
+                        payload: at..at + payload.len(),
+                        next: None,
+                        is_first: false,
+                    });
+                }
+                Ok(())
             }
             _ => self
                 .neighbours
@@ -64,15 +89,12 @@ impl Shared {
         }
     }
 
-    fn on_tcp_packet<'s>(
-        &'s self,
-        held: &mut Token<'_, impl Outermost>,
-        now: Duration,
-        flow: Option<Handle>,
+    /// A TCP segment and its payload; `None` if it is none.
+    fn on_tcp_packet<'f>(
+        &self,
         packet: &Packet<'_>,
-        ip: &IpPacket<'_>,
-        touched: &mut Touched<'s>,
-    ) -> Result<(), Discard> {
+        ip: &IpPacket<'f>,
+    ) -> Result<Option<Arrived<'f>>, Discard> {
         let config = self.neighbours.config();
         if !config.is_own(ip.destination) {
             return Err(if config.accepts(ip.destination) {
@@ -97,24 +119,50 @@ impl Shared {
         match Segment::parse_whole(ip.payload) {
             Ok((mut segment, header_len)) => {
                 segment.ce = ip.traffic_class & CE == CE;
-                count(&self.counters.segments_in);
                 let tuple = Tuple::new(
                     (ip.destination, segment.ports.destination),
                     (ip.source, segment.ports.source),
                 );
-                let arrived = Arrived {
+                Ok(Some(Arrived {
                     tuple,
                     segment,
                     payload: &ip.payload[header_len..],
-                };
-                self.on_segment(held, now, flow, &arrived, touched);
-                Ok(())
+                }))
             }
             Err(error) => {
                 count(&self.counters.malformed);
                 tracing::debug!(%error, from = %ip.source, "malformed segment");
-                Ok(())
+                Ok(None)
             }
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Aggregate acknowledgements whenever possible (MUST-58)
+    /// Takes up the segments of a batch, connection by connection: one lock each. What they have to send the NIC is told
+    /// of once.
+    pub(crate) fn on_batch(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        queue: usize,
+        batch: &mut Batch,
+        hints: &mut Hints,
+    ) {
+        let mut left = batch.chain();
+        let mut doorbell = Doorbell::default();
+        for (at, _) in batch
+            .arrivals
+            .iter()
+            .enumerate()
+            .filter(|(_, a)| a.is_first)
+        {
+            left -= 1;
+            doorbell.hold_back((left > 0).then_some(queue));
+            self.on_segments(held, now, batch, at, hints, &mut doorbell);
+        }
+        if doorbell.is_owed() {
+            self.nic.tx(held, queue).commit();
         }
     }
 
@@ -122,36 +170,80 @@ impl Shared {
     //# Connections on a port while LISTENing on it (MUST-42)
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
     //# A passive OPEN does not interfere with other connections (MUST-41)
-    fn on_segment<'s>(
-        &'s self,
+    /// Takes up the segments of one tuple, from `first` on.
+    fn on_segments(
+        &self,
         held: &mut Token<'_, impl Outermost>,
         now: Duration,
-        flow: Option<Handle>,
-        arrived: &Arrived<'_>,
-        touched: &mut Touched<'s>,
+        batch: &Batch,
+        first: usize,
+        hints: &mut Hints,
+        doorbell: &mut Doorbell,
     ) {
-        let Arrived { tuple, segment, .. } = arrived;
-        // The exact tuple comes first: a reset for a connection is no listener's business.
-        // One look-up and one X per connection and batch.
-        let known = touched.iter().rposition(|(known, ..)| known == tuple);
-        let at = known.or_else(|| {
-            let handle = flow.or_else(|| self.table.pcb(held, tuple))?;
-            touched.push((*tuple, self.pcbs.get(handle)?, Events::empty()));
-            Some(touched.len() - 1)
-        });
-        if let Some((_, pcb, events)) = at.and_then(|at| touched.get_mut(at))
-            && let Some(changed) = deliver(held, now, pcb, arrived)
-        {
-            *events |= changed;
-            return;
-        }
-        if flow.is_some() {
-            // The slot's connection is over and its FLOW_DEL under way: whoever has the tuple now gets the segment.
-            if let Some(at) = at {
-                touched.remove(at);
+        let mut at = Some(first);
+        while let Some(arrival) = at.and_then(|at| batch.arrivals.get(at)) {
+            // The exact tuple comes first: a reset for a connection is no listener's business. Neither the NIC's word nor
+            // a hint is more than that: the connection may be over, and the tuple another's.
+            let hint = arrival.flow.or_else(|| hints.get(arrival.hash));
+            if hint.is_some_and(|handle| self.deliver(held, now, handle, batch, arrival, doorbell))
+            {
+                return;
             }
-            return self.on_segment(held, now, None, arrived, touched);
+            if let Some(handle) = self.table.pcb(held, &arrival.tuple)
+                && Some(handle) != hint
+                && self.deliver(held, now, handle, batch, arrival, doorbell)
+            {
+                hints.put(arrival.hash, handle);
+                return;
+            }
+            // The next one may well find a connection.
+            at = arrival.next;
+            let arrived = Arrived {
+                tuple: arrival.tuple,
+                segment: arrival.segment,
+                payload: &batch.bytes[arrival.payload.clone()],
+            };
+            self.on_stray(held, now, &arrived);
         }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Process all queued segments before an ACK is sent (MUST-59)
+    /// Gives the segments of one tuple, from `first` on, to the connection that a look-up found, and drives it. False if
+    /// that is over or another's by now.
+    fn deliver(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        handle: Handle,
+        batch: &Batch,
+        first: &Arrival,
+        doorbell: &mut Doorbell,
+    ) -> bool {
+        let Some(pcb) = self.pcbs.peek(handle) else {
+            return false;
+        };
+        let Some((mut live, mut under)) = pcb.lock_found(held, handle, &first.tuple) else {
+            return false;
+        };
+        let mut events = Events::empty();
+        let mut next = Some(first);
+        while let Some(Arrival {
+            segment, payload, ..
+        }) = next
+        {
+            events |= take(&mut live, now, segment, &batch.bytes[payload.clone()]);
+            next = next.and_then(|arrival| batch.arrivals.get(arrival.next?));
+        }
+        let after = self.drive_with(&mut under, now, pcb, &mut live, events, doorbell);
+        drop((live, under));
+        after.run(held);
+        true
+    }
+
+    /// A segment that no connection took.
+    fn on_stray(&self, held: &mut Token<'_, impl Outermost>, now: Duration, arrived: &Arrived<'_>) {
+        let Arrived { tuple, segment, .. } = arrived;
         match self.on_record(held, now, tuple, segment) {
             Elsewhere::Done => {}
             Elsewhere::Complete => self.promote(held, now, arrived),
@@ -258,37 +350,6 @@ impl Shared {
             self.send_bare(held, now, tuple, &reset);
         }
     }
-
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Process all queued segments before an ACK is sent (MUST-59)
-    /// Drives the connections that a batch has changed.
-    pub(crate) fn finish(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        now: Duration,
-        touched: Touched<'_>,
-    ) {
-        for (_, x, events) in touched {
-            let (mut live, mut under) = x.lock(held);
-            let after = self.drive(&mut under, now, &x, &mut live, events);
-            drop((live, under));
-            after.run(held);
-        }
-    }
-}
-
-/// Gives a segment to the connection that a look-up found; `None` if that is over or another's by now.
-fn deliver(
-    held: &mut Token<'_, impl Outermost>,
-    now: Duration,
-    pcb: &Pcb,
-    arrived: &Arrived<'_>,
-) -> Option<Events> {
-    let (mut live, _) = pcb.lock(held);
-    if live.dropped || live.tuple != arrived.tuple {
-        return None;
-    }
-    Some(take(&mut live, now, &arrived.segment, arrived.payload))
 }
 
 /// Gives a segment and its bytes to a connection.

@@ -41,6 +41,7 @@
 
 mod accept;
 mod active;
+mod batch;
 #[doc(hidden)]
 pub mod broken;
 mod clock;

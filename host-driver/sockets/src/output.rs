@@ -9,7 +9,7 @@ use longshore_refs::{Handle, holder};
 use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
 
 use crate::broken::{Rule, keeps};
-use crate::counters::count;
+use crate::counters::{count, note};
 use crate::failure::Failure;
 use crate::lock::{Outermost, PcbLevel, Token, UnderPcb};
 use crate::nic::TxGuard;
@@ -24,6 +24,27 @@ use crate::tuple::Tuple;
 
 /// ECN-capable transport, ECT(0) (RFC 3168 §5).
 const ECT0: u8 = 0b10;
+
+/// When the NIC is told of what is posted: at once, or by whoever drives a queue pair at the end of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Doorbell {
+    /// Nothing is told on this queue pair yet.
+    held_back: Option<usize>,
+    /// Where something was posted that the NIC was not told of.
+    owed: Option<usize>,
+}
+
+impl Doorbell {
+    /// From now on the doorbell of `queue` is held back, or none is.
+    pub(crate) fn hold_back(&mut self, queue: Option<usize>) {
+        self.held_back = queue;
+    }
+
+    /// Whether something was posted that the NIC was not told of.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.owed.is_some()
+    }
+}
 
 /// What is left to do when the Pcb's lock is free again.
 #[must_use]
@@ -84,6 +105,19 @@ impl Shared {
         live: &mut Live,
         events: Events,
     ) -> After {
+        self.drive_with(under, now, pcb, live, events, &mut Doorbell::default())
+    }
+
+    /// As [`Shared::drive`], with the doorbell perhaps held back.
+    pub(crate) fn drive_with(
+        &self,
+        under: &mut UnderPcb<'_>,
+        now: Duration,
+        pcb: &Pcb,
+        live: &mut Live,
+        events: Events,
+        doorbell: &mut Doorbell,
+    ) -> After {
         let mut after = After::default();
         if live.dropped {
             return after;
@@ -91,7 +125,7 @@ impl Shared {
         if let Some(error) = live.connection.take_error() {
             live.failure = Some(Failure::Tcp(error));
         }
-        let drained = self.transmit(under, now, live);
+        let drained = self.transmit(under, now, live, doorbell);
         live.send.release(live.connection.acked_offset());
         match live.connection.state() {
             // A reset that found no room or no way is lost, as it may be on the wire.
@@ -114,13 +148,26 @@ impl Shared {
     }
 
     /// Sends what is due. False if it could not all be sent: then the connection is parked.
-    fn transmit(&self, under: &mut UnderPcb<'_>, now: Duration, live: &mut Live) -> bool {
+    fn transmit(
+        &self,
+        under: &mut UnderPcb<'_>,
+        now: Duration,
+        live: &mut Live,
+        doorbell: &mut Doorbell,
+    ) -> bool {
+        if !live.connection.may_transmit() {
+            // No ring for nothing. The call settles timers.
+            let nothing = live.connection.poll_transmit(now);
+            debug_assert!(nothing.is_none());
+            return true;
+        }
         if !self.find_way(under, now, live) {
             return false;
         }
         let mut tx = self.nic.tx(under, live.queue());
         let drained = loop {
             if !tx.has_room() {
+                note(&self.queues[live.queue()].counters.ring_full, 1);
                 break false;
             }
             match live.connection.poll_transmit(now) {
@@ -128,10 +175,15 @@ impl Shared {
                 None => break true,
             }
         };
-        tx.commit();
+        if doorbell.held_back == Some(live.queue()) {
+            doorbell.owed = Some(live.queue());
+        } else {
+            tx.commit();
+            // And of what was held back before.
+            doorbell.owed.take_if(|queue| *queue == live.queue());
+        }
         drop(tx);
         if !drained {
-            count(&self.counters.ring_full);
             self.park(under, live);
         }
         drained
@@ -141,7 +193,7 @@ impl Shared {
     pub(crate) fn fail(&self, under: &mut UnderPcb<'_>, live: &mut Live, failure: Failure) {
         live.failure = Some(failure);
         if let Some(reset) = live.connection.abort()
-            && live.route.path.is_some()
+            && self.has_way(under, live)
         {
             let mut tx = self.nic.tx(under, live.queue());
             if tx.has_room() {
@@ -185,10 +237,12 @@ impl Shared {
         if transmit.flags.contains(Flags::SYN) {
             live.syn = Some(transmit.seq);
         }
-        count(&self.counters.transmits);
+        // Under the ring's lock.
+        let counters = &self.queues[live.queue()].counters;
+        note(&counters.transmits, 1);
         let mss = (payload > usize::from(transmit.mss)).then_some(transmit.mss);
         if mss.is_some() {
-            count(&self.counters.super_segments);
+            note(&counters.super_segments, 1);
         }
         let pieces = live.send.pieces(transmit.payload.clone());
         if let Err(error) = tx.post_tcp(&header, pieces, mss) {

@@ -8,10 +8,10 @@ use longshore_driver::{Completed, Received, TxOutcome};
 use nic_abi::fault::Status;
 use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 
+use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
-use crate::counters::{count, count_many};
+use crate::counters::{count, note};
 use crate::failure::Failure;
-use crate::input::Touched;
 use crate::lock::{Outermost, Root, Token};
 use crate::shared::Shared;
 use crate::slots::FlowSlots;
@@ -27,13 +27,12 @@ const BATCH: usize = 64;
 pub(crate) struct Workspace {
     done: Vec<Completed<()>>,
     frames: Vec<Received>,
-    bytes: Vec<u8>,
+    batch: Batch,
+    hints: Hints,
     pub(crate) slots: Option<FlowSlots>,
 }
 
 impl Shared {
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Aggregate acknowledgements whenever possible (MUST-58)
     /// One round for a queue pair. True if more is there already. Whoever else wants to drive it waits for the end of
     /// the round.
     pub(crate) fn tend(&self, root: &mut Token<'_, Root>, queue: usize) -> bool {
@@ -58,18 +57,16 @@ impl Shared {
             });
         let more = completions >= BATCH;
         self.watch(held, now, queue, completions, outstanding);
-        let mut touched = Touched::new();
         for completed in work.done.drain(..) {
             match completed {
                 Completed::Received(frame) => {
-                    work.bytes.resize(frame.len(), 0);
-                    frame.read(0, &mut work.bytes);
+                    let place = work.batch.append(&frame);
                     let info = frame.info();
                     let verdicts = Verdicts {
                         l3: info.l3,
                         l4: info.l4,
                     };
-                    self.on_frame(held, now, None, &work.bytes, verdicts, &mut touched);
+                    self.on_frame(held, now, None, &mut work.batch, place, verdicts);
                     work.frames.push(frame);
                 }
                 Completed::Sent { outcome, .. } => self.on_sent(outcome),
@@ -79,12 +76,13 @@ impl Shared {
                 }
             }
         }
-        if !work.frames.is_empty() {
-            count_many(&self.counters.frames_in, work.frames.len() as u64);
-        }
+        let counters = &self.queues[queue].counters;
+        note(&counters.frames_in, work.frames.len() as u64);
+        note(&counters.segments_in, work.batch.arrivals.len() as u64);
+        self.on_batch(held, now, queue, &mut work.batch, &mut work.hints);
+        work.batch.clear();
         self.nic.recycle(held, queue, &mut work.frames);
         self.rescue(held, queue, &mut work.done);
-        self.finish(held, now, touched);
         self.run_timers(held, queue, now);
         self.serve_parked(held, queue);
         if queue == 0 {

@@ -123,7 +123,7 @@ impl Live {
 impl<P: Protocol> Pcb<P> {
     /// Fills a vacant slot, before any look-up can see it.
     pub(crate) fn occupy(&self, block: P::Block) {
-        *self.state.unshared() = Slot::Live(Box::new(block));
+        *self.state.unreferenced() = Slot::Live(Box::new(block));
     }
 
     /// Locks the block. The caller has a counted reference.
@@ -157,9 +157,32 @@ impl<P: Protocol> Pcb<P> {
     }
 }
 
+impl Pcb {
+    /// Locks the connection that a look-up found under `handle`, without a reference to it. `None` if the slot is
+    /// another's by now, or the connection is over.
+    ///
+    /// A connection that is not over has a socket, whose reference P keeps the slot; and to end it takes this lock. So
+    /// what is found under the lock stays for as long as it is held, and nobody has to count. Who finds nothing lets go
+    /// of the lock before he does anything else: whoever frees or fills the slot waits for that.
+    pub(crate) fn lock_found<'t, L: Precedes<PcbLevel>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+        handle: Handle,
+        tuple: &Tuple,
+    ) -> Option<(Locked<'t, L>, UnderPcb<'t>)> {
+        let (guard, under) = held.lock(&self.state);
+        match &*guard {
+            Slot::Live(live) if live.handle == handle && !live.dropped && live.tuple == *tuple => {
+                Some((Locked(guard), under))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl<P: Protocol> Recycle for Pcb<P> {
     fn recycle(&self) {
-        let slot = std::mem::take(&mut *self.state.unshared());
+        let slot = std::mem::take(&mut *self.state.unreferenced());
         // What a panic leaves behind is no second panic.
         if let Slot::Live(block) = slot
             && !std::thread::panicking()

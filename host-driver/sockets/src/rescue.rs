@@ -61,7 +61,12 @@ impl Shared {
         queue: usize,
         done: &mut Vec<Completed<()>>,
     ) {
-        if !self.queues[queue].trouble.swap(false, Ordering::Relaxed) || self.is_down() {
+        let trouble = &self.queues[queue].trouble;
+        // A look first: it costs less than an exchange, and usually there is none.
+        if !trouble.load(Ordering::Relaxed)
+            || !trouble.swap(false, Ordering::Relaxed)
+            || self.is_down()
+        {
             return;
         }
         match self.nic.recover(held, &self.config, done) {

@@ -11,7 +11,7 @@ use tcp_core::{IsnGenerator, SynCookies};
 
 use crate::clock::Clock;
 use crate::config::StackConfig;
-use crate::counters::Counters;
+use crate::counters::{Counters, StackCounters};
 use crate::echo::Inbox;
 use crate::listener::{Listener, Listeners};
 use crate::lock::{Leaf, Ordered, Owner, Precedes, TimersLevel, Token};
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) unresolved: Ordered<Leaf, Vec<Handle>>,
     /// Who waits for answers to echo requests.
     pub(crate) echoes: Ordered<Leaf, Vec<Arc<Inbox>>>,
+    /// Counted by anybody.
     pub(crate) counters: Counters,
     pub(crate) discards: DiscardCounters,
     /// Next offset into the ephemeral ports.
@@ -61,6 +62,8 @@ pub(crate) struct Queue {
     /// What the connections that are over have done, by nstat's names.
     pub(crate) past: Ordered<Leaf, BTreeMap<&'static str, u64>>,
     pub(crate) timers: Timers,
+    /// Counted by one thread at a time: whoever drives the queue pair, or posts on it.
+    pub(crate) counters: Counters,
     /// Connections that wait for room in the submission ring or for send memory.
     pub(crate) parked: Ordered<Leaf, Vec<Handle>>,
     /// Whether there are such: for a look without the lock.
@@ -101,6 +104,15 @@ impl Shared {
             self.nic.wake(queue);
         }
         key
+    }
+
+    /// What all have counted.
+    pub(crate) fn counted(&self) -> StackCounters {
+        let queues = self.queues.iter().map(|queue| &queue.counters);
+        queues
+            .chain([&self.counters])
+            .map(Counters::snapshot)
+            .fold(StackCounters::default(), |sum, counters| sum + counters)
     }
 
     pub(crate) fn is_down(&self) -> bool {

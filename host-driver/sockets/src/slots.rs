@@ -17,10 +17,10 @@ use longshore_refs::flow::{Added, Flows};
 use longshore_refs::sync::atomic::Ordering;
 use longshore_refs::{Handle, Ref, holder};
 
+use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
 use crate::counters::count;
 use crate::file::File;
-use crate::input::Touched;
 use crate::lock::{Outermost, Owner, Root, Token, UnderPcb};
 use crate::pcb::{Live, Pcb};
 use crate::shared::Shared;
@@ -151,12 +151,17 @@ impl Slots {
             let Some(slots) = slots else {
                 return Vec::new();
             };
-            let mut touched = Touched::new();
-            for (epoch, completion) in completions {
-                shared.on_flow_completion(held, slots, epoch, completion, &mut touched);
-            }
             let now = shared.now();
-            shared.finish(held, now, touched);
+            let (mut batch, mut hints) = (Batch::default(), Hints::default());
+            for (epoch, completion) in completions {
+                if !matches!(completion, Completion::Frame(..)) {
+                    // What came before it is taken in before.
+                    shared.on_batch(held, now, self.queue, &mut batch, &mut hints);
+                    batch.clear();
+                }
+                shared.on_flow_completion(held, slots, epoch, completion, &mut batch);
+            }
+            shared.on_batch(held, now, self.queue, &mut batch, &mut hints);
             shared.run_timers(held, self.queue, now);
             shared.open_slot_mail(held, self.queue, slots)
         })
@@ -209,13 +214,13 @@ fn give_up(held: &mut Token<'_, impl Outermost>, slots: &mut FlowSlots) {
 }
 
 impl Shared {
-    fn on_flow_completion<'s>(
-        &'s self,
+    fn on_flow_completion(
+        &self,
         held: &mut Token<'_, impl Outermost>,
         slots: &mut FlowSlots,
         epoch: u32,
         completion: Completion,
-        touched: &mut Touched<'s>,
+        batch: &mut Batch,
     ) {
         match completion {
             Completion::Added(flow, added) => {
@@ -243,7 +248,8 @@ impl Shared {
                     l3: Verdict::Ok,
                     l4: Verdict::Ok,
                 };
-                self.on_frame(held, self.now(), pcb, &bytes, verdicts, touched);
+                let place = batch.append_bytes(&bytes);
+                self.on_frame(held, self.now(), pcb, batch, place, verdicts);
             }
         }
     }

@@ -263,7 +263,7 @@ impl Stack {
     /// What the stack has done so far.
     #[must_use]
     pub fn counters(&self) -> StackCounters {
-        self.shared.counters.snapshot()
+        self.shared.counted()
     }
 
     /// What all connections, past and present, have done, under the names that Linux's `nstat` gives such counters.

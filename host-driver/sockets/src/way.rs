@@ -78,6 +78,18 @@ impl Shared {
         }
     }
 
+    /// Whether there is a path for the last that a connection has to send, which waits for none.
+    pub(crate) fn has_way(&self, under: &mut UnderPcb<'_>, live: &mut Live) -> bool {
+        if live.route.path.is_none() {
+            let Tuple { local, remote } = live.tuple;
+            let way = self.resolve(under, self.now(), local.ip(), remote.ip(), false);
+            if let Way::Ready { path, .. } = way {
+                live.route.path = Some(path);
+            }
+        }
+        live.route.path.is_some()
+    }
+
     /// Sends a segment that belongs to no connection block: SYN-ACKs, resets, ACKs in TIME-WAIT.
     pub(crate) fn send_bare(
         &self,

@@ -15,6 +15,13 @@ use crate::transmit::Transmit;
 impl Connection {
     /// The next segment to send, if there is one. Call until it returns `None`.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
+        let may = cfg!(debug_assertions) && self.may_transmit();
+        let transmit = self.next_transmit(now);
+        debug_assert!(may || transmit.is_none(), "{transmit:?}");
+        transmit
+    }
+
+    fn next_transmit(&mut self, now: Duration) -> Option<Transmit> {
         if let Some(reset) = self.take_reset() {
             return Some(reset);
         }
@@ -40,6 +47,26 @@ impl Connection {
             None => {}
         }
         transmit
+    }
+
+    /// Whether [`Connection::poll_transmit`] may return something. `false` is certain: a call would only settle timers.
+    /// `true` may be in vain, for a window may hold back what is unsent.
+    #[must_use]
+    pub fn may_transmit(&self) -> bool {
+        self.reset.is_some()
+            || match self.state {
+                State::Closed => false,
+                State::TimeWait => self.ack.now,
+                State::SynSent | State::SynReceived => true,
+                _ => {
+                    self.ack.now
+                        || self.snd.has_unsent()
+                        || self.tail_probe_due
+                        || self.probe
+                        || self.keep_alive.due
+                        || self.board.first_lost().is_some()
+                }
+            }
     }
 
     fn count(&mut self, transmit: &Transmit) {
