@@ -24,6 +24,8 @@ pub struct Config {
     pub mac: MacAddr,
     /// Longest IP packet, in bytes.
     pub mtu: u16,
+    /// TTL and hop limit of what is sent, unless a socket has its own.
+    pub hop_limit: u8,
     /// Own addresses with their networks, preferred first.
     pub addresses: Vec<Cidr>,
     /// Static routes; the longest prefix wins.
@@ -72,6 +74,7 @@ impl Config {
         Self {
             mac,
             mtu: 1500,
+            hop_limit: crate::frame::HOP_LIMIT,
             addresses: Vec::new(),
             routes: Vec::new(),
             neighbours: NeighbourConfig::default(),
@@ -176,7 +179,8 @@ impl Config {
     /// The neighbour to whom a packet for `destination` goes; `None` without a route.
     #[must_use]
     pub fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
-        if self.addresses.iter().any(|c| c.contains(destination)) || is_link_local(destination) {
+        let on_link = self.addresses.iter().any(|c| c.contains(destination));
+        if on_link || is_link_local(destination) || is_group(destination) {
             return Some(destination);
         }
         self.routes
@@ -210,7 +214,13 @@ impl Config {
 pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 fn is_link_local(address: IpAddr) -> bool {
-    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+    // A group of the link's scope too (RFC 4291 §2.7): it is spoken to from a link-local address.
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local() || v6.segments()[0] & 0xff0f == 0xff02)
+}
+
+/// A multicast group, or everybody on the link.
+fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
 }
 
 #[cfg(test)]
@@ -246,6 +256,12 @@ mod tests {
         assert_eq!(from("8.8.8.8").as_deref(), Some("192.0.2.7"));
         assert_eq!(hop("2001:db8:1::1"), None);
         assert_eq!(from("2001:db8::9").as_deref(), Some("2001:db8::7"));
+        // Groups are on the link.
+        assert_eq!(hop("239.1.2.3").as_deref(), Some("239.1.2.3"));
+        assert_eq!(hop("255.255.255.255").as_deref(), Some("255.255.255.255"));
+        assert_eq!(from("255.255.255.255").as_deref(), Some("192.0.2.7"));
+        assert_eq!(from("192.0.2.255").as_deref(), Some("192.0.2.7"));
+        assert_eq!(from("ff02::1").as_deref(), Some("2001:db8::7"));
     }
 
     #[test]

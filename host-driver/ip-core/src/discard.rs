@@ -40,8 +40,9 @@ discards! {
     NotForUs = "for somebody else",
     /// A transport protocol or an extension header that nobody here speaks.
     Protocol = "a protocol that nobody here speaks",
-    /// TCP to a broadcast or multicast address (RFC 9293 §3.9.2.3, MUST-57).
-    Broadcast = "TCP to a group",
+    /// TCP to a broadcast or multicast address (RFC 9293 §3.9.2.3, MUST-57), or a packet for a host in a frame for a group (RFC
+    /// 1122 §3.3.6).
+    Broadcast = "TCP to a group, or a packet for a host in a frame for a group",
     /// An ARP or neighbour discovery message that breaks its rules (RFC 4861 §7.1).
     Neighbour = "an invalid ARP or neighbour discovery message",
     /// An ICMP message that asks for nothing we do.

@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::discard::Discard;
 use crate::frame;
 use crate::icmp::IcmpError;
+use crate::limit::Bucket;
 use crate::mac::MacAddr;
 use crate::neighbour::{Cache, Learned, Lookup, Solicit, arp, ndp};
 use crate::parse::{Content, Packet};
@@ -56,6 +57,8 @@ pub struct Interface {
     notices: VecDeque<Notice>,
     /// Identifiers of echo requests whose answers somebody wants.
     echoes: Vec<u16>,
+    /// ICMP errors that may still be sent.
+    errors: Bucket,
 }
 
 impl Interface {
@@ -71,6 +74,7 @@ impl Interface {
             outbound: VecDeque::new(),
             notices: VecDeque::new(),
             echoes: Vec::new(),
+            errors: unreachable::LIMIT,
         })
     }
 
@@ -88,7 +92,7 @@ impl Interface {
 
     /// Where packets for `remote` go. `progress`: answers came from it since the last call for it.
     pub fn resolve(&mut self, now: Duration, remote: IpAddr, progress: bool) -> Resolution {
-        if let Some(mac) = frame::group_mac(remote) {
+        if let Some(mac) = self.group_mac(remote) {
             let until = Duration::MAX;
             return Resolution::Ready { mac, until };
         }
@@ -103,6 +107,14 @@ impl Interface {
                 }
                 Resolution::Pending
             }
+        }
+    }
+
+    /// The station address of a group: a multicast, or the broadcast of an own network.
+    fn group_mac(&self, remote: IpAddr) -> Option<MacAddr> {
+        match remote {
+            IpAddr::V4(v4) if self.config.is_broadcast(v4) => Some(MacAddr::BROADCAST),
+            _ => frame::group_mac(remote),
         }
     }
 
@@ -243,5 +255,6 @@ mod echo;
 mod icmp;
 #[cfg(test)]
 mod tests;
+mod unreachable;
 
 pub use echo::{EchoError, EchoReply};

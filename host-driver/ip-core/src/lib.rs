@@ -10,10 +10,12 @@
 //!   ICMP errors turned into [`IcmpError`].
 //! * [`Path`] and [`HeaderTemplate`]: header bytes and offsets of a TCP or UDP (super-)segment, ready for
 //!   the NIC to checksum and to cut.
+//! * [`Datagram`]: a UDP datagram in a packet; [`Interface::port_unreachable`] answers one that nobody wants.
 //! * [`checksum`]: the same in software, for a NIC without the feature.
 //!
 //! # Not here
-//! Fragments are dropped and counted: TCP never sends them (path MTU discovery), so there is no reassembly.
+//! Fragments are dropped and counted, and none are sent: TCP never needs them (path MTU discovery), and a datagram that does not
+//! fit the path is refused to its program.
 //! No duplicate address detection (RFC 4862 §5.4), router advertisement or redirect is acted upon: addresses
 //! and routes are configured. No multicast listener reports (RFC 3810). VLAN-tagged frames are dropped.
 #![forbid(unsafe_code)]
@@ -25,10 +27,12 @@ mod discard;
 mod frame;
 mod icmp;
 mod interface;
+mod limit;
 mod mac;
 mod neighbour;
 mod parse;
 mod template;
+mod udp;
 
 pub use address::Cidr;
 pub use config::{Config, ConfigError, Route};
@@ -41,3 +45,4 @@ pub use neighbour::NeighbourConfig;
 pub use nic_abi::completion::Verdict;
 pub use parse::{Content, IpPacket, Packet, Verdicts, parse};
 pub use template::{HeaderTemplate, MAX_HEADER_LEN, Path};
+pub use udp::{Datagram, UDP_HEADER_LEN, udp_header};

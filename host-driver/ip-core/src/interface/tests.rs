@@ -291,3 +291,91 @@ fn an_echo_that_cannot_go_out_is_refused_with_the_reason() {
         Err(EchoError::NoRoute(addr("8.8.8.8")))
     );
 }
+
+fn datagram(local: &str, remote: &str, destination_mac: MacAddr, data: &[u8]) -> Vec<u8> {
+    let path = Path {
+        local: addr(local),
+        remote: addr(remote),
+        source_mac: A,
+        destination_mac,
+        hop_limit: 64,
+        traffic_class: 0,
+    };
+    path.header(
+        IpNumber::UDP,
+        1,
+        &crate::udp::udp_header(7, 9, data.len()),
+        data.len(),
+    )
+    .into_frame(data)
+}
+
+fn refuse(now: Duration, to: &mut Interface, frame: &[u8]) -> bool {
+    let packet = parse(frame, Verdicts::default()).unwrap();
+    to.port_unreachable(now, &packet, frame)
+}
+
+#[test]
+fn a_datagram_for_nobody_is_answered_and_its_sender_learns_which() {
+    let now = Duration::from_secs(1);
+    for (near, far, longest) in [
+        ("192.0.2.1", "192.0.2.2", 576),
+        ("2001:db8::1", "2001:db8::2", 1280),
+    ] {
+        for len in [0, 3, 1400] {
+            let (mut a, mut b) = pair();
+            let mut frame = datagram(near, far, B, &vec![1; len]);
+            // Padding is not quoted.
+            frame.resize(frame.len().max(60), 0);
+            assert!(refuse(now, &mut b, &frame));
+            let answer = b.poll_transmit().unwrap();
+            assert!(answer.len() <= 14 + longest, "{}", answer.len());
+            give(now, &mut a, &answer).unwrap();
+            let Some(Notice::Icmp(error)) = a.poll_notice() else {
+                panic!("an ICMP error was sent");
+            };
+            assert_eq!(error.kind, IcmpErrorKind::PortUnreachable);
+            assert_eq!(error.reporter, addr(far));
+            assert_eq!(error.quoted.local, (addr(near), 7).into());
+            assert_eq!(error.quoted.remote, (addr(far), 9).into());
+            assert_eq!(error.quoted.protocol, IpNumber::UDP);
+        }
+    }
+}
+
+#[test]
+fn nothing_to_a_group_gets_an_error_and_errors_are_limited() {
+    let (_, mut b) = pair();
+    let now = Duration::ZERO;
+    let broadcast = datagram("192.0.2.1", "192.0.2.255", MacAddr::BROADCAST, b"x");
+    assert!(!refuse(now, &mut b, &broadcast));
+    let by_frame = datagram("192.0.2.1", "192.0.2.2", MacAddr::BROADCAST, b"x");
+    assert!(!refuse(now, &mut b, &by_frame));
+    let all_nodes = datagram(
+        "2001:db8::1",
+        "ff02::1",
+        MacAddr([0x33, 0x33, 0, 0, 0, 1]),
+        b"x",
+    );
+    assert!(!refuse(now, &mut b, &all_nodes));
+    let from_group = datagram("192.0.2.255", "192.0.2.2", B, b"x");
+    assert!(!refuse(now, &mut b, &from_group));
+    let good = datagram("192.0.2.1", "192.0.2.2", B, b"x");
+    let answered = (0..1000).filter(|_| refuse(now, &mut b, &good)).count();
+    assert_eq!(answered, 50);
+    assert!(refuse(Duration::from_millis(1), &mut b, &good));
+    assert!(!refuse(Duration::from_millis(1), &mut b, &good));
+}
+
+#[test]
+fn the_broadcast_of_an_own_network_asks_nobody_for_its_station() {
+    let (mut a, _) = pair();
+    for group in ["192.0.2.255", "255.255.255.255", "239.1.2.3", "ff02::1"] {
+        let way = a.resolve(Duration::ZERO, addr(group), false);
+        assert!(
+            matches!(way, Resolution::Ready { mac, .. } if mac.is_multicast()),
+            "{group}"
+        );
+    }
+    assert_eq!(a.poll_transmit(), None);
+}
