@@ -1,0 +1,353 @@
+//! UDP (RFC 768, RFC 8085) under the contract of all protocols.
+//!
+//! A socket is attached by its bind, so every socket has a local address; to connect one is to name its only peer. There is no
+//! state between datagrams and so neither S (nothing lingers after close) nor T (nothing is timed).
+
+mod block;
+mod errors;
+mod inbox;
+mod input;
+mod path_mtu;
+mod ports;
+mod send;
+mod socket;
+
+use std::io;
+use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::sync::Arc;
+
+use longshore_refs::sync::atomic::{AtomicBool, Ordering};
+use longshore_refs::{Handle, Slab, holder};
+
+use crate::config::StackConfig;
+use crate::failure::Failure;
+use crate::lock::{Leaf, Ordered, Outermost, Token};
+use crate::pcb::Pcb;
+use crate::protocol::{Afterwards, Attempt, Call, Protocol};
+use crate::ready::{Notify, Readiness};
+use crate::shared::Shared;
+use crate::socket::{Socket, SocketRef};
+use crate::tuple::Tuple;
+
+use block::Block;
+use path_mtu::PathMtus;
+use ports::Ports;
+pub use socket::UdpSocket;
+
+/// UDP.
+#[derive(Debug)]
+pub(crate) enum Udp {}
+
+/// What belongs to UDP in a stack.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    pub(crate) pcbs: Slab<Pcb<Udp>>,
+    pub(crate) ports: Ports,
+    mtus: PathMtus,
+    /// Connected sockets whose datagrams wait for a neighbour.
+    unresolved: Ordered<Leaf, Vec<Handle>>,
+    /// Sockets that wait for room in the submission ring or for send memory.
+    parked: Ordered<Leaf, Vec<Handle>>,
+    /// Whether there are such: for a look without the lock.
+    has_parked: AtomicBool,
+}
+
+impl Sockets {
+    pub(crate) fn new(config: &StackConfig) -> Self {
+        Self {
+            pcbs: Slab::new("UDP pcbs", config.datagram_sockets, |_| Pcb::default()),
+            ports: Ports::default(),
+            mtus: PathMtus::default(),
+            unresolved: Ordered::default(),
+            parked: Ordered::default(),
+            has_parked: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What is sent by one call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) data: &'a [u8],
+    /// `None`: to the peer of a connected socket.
+    pub(crate) to: Option<SocketAddr>,
+}
+
+/// What one call has received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Incoming {
+    /// Bytes that fit into the buffer; the rest is lost.
+    pub(crate) len: usize,
+    pub(crate) from: SocketAddr,
+}
+
+/// Whom to tell when the block's lock is free again.
+#[must_use]
+#[derive(Debug, Default)]
+pub(crate) struct Told(Option<Arc<dyn Notify>>);
+
+impl Afterwards for Told {
+    fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn run(self, held: &mut Token<'_, impl Outermost>) {
+        if let Some(notify) = self.0 {
+            held.outside(move || notify.notify());
+        }
+    }
+}
+
+impl Protocol for Udp {
+    type Block = Block;
+    type After = Told;
+    /// Nothing but what every file has.
+    type Manner = ();
+    type Bound = SocketRef<holder::F, Udp>;
+    type Origin<'a> = &'a Socket<Udp>;
+    type Connected = ();
+    type Message<'a> = Outgoing<'a>;
+    type Received = Incoming;
+
+    fn bind(shared: &Arc<Shared>, local: SocketAddr) -> io::Result<Self::Bound> {
+        bind(shared, local, false)
+    }
+
+    fn connect(
+        shared: &Arc<Shared>,
+        socket: &Socket<Self>,
+        remote: SocketAddr,
+    ) -> io::Result<()> {
+        connect(shared, socket, remote)
+    }
+
+    fn send(
+        call: &mut Call<'_, '_, Self>,
+        block: &mut Block,
+        message: Outgoing<'_>,
+    ) -> (Attempt<usize>, Told) {
+        (send::send(call, block, message), Told::default())
+    }
+
+    fn receive(
+        _call: &mut Call<'_, '_, Self>,
+        block: &mut Block,
+        buf: &mut [u8],
+        take: bool,
+    ) -> (Attempt<Incoming>, Told) {
+        (block.receive(buf, take), Told::default())
+    }
+
+    fn shutdown(shared: &Shared, socket: &Socket<Self>, how: Shutdown) -> io::Result<()> {
+        shared.update_udp(&mut Token::root(), socket.pcb(), |block, _| {
+            if block.dropped || block.name.remote.is_none() {
+                return (Err(io::ErrorKind::NotConnected.into()), false);
+            }
+            block.read_shut |= how != Shutdown::Write;
+            block.write_shut |= how != Shutdown::Read;
+            // Whoever waits on the other side of a clone looks again.
+            (Ok(()), true)
+        })
+    }
+
+    fn abort(
+        shared: &Shared,
+        held: &mut Token<'_, impl Outermost>,
+        socket: &Socket<Self>,
+        why: Failure,
+    ) {
+        shared.end_udp(held, socket.pcb(), Some(why));
+    }
+
+    fn close(shared: &Shared, socket: &SocketRef<holder::F, Self>, _manner: &()) {
+        let root = &mut Token::root();
+        // Its drop is a program's code, and runs without a lock.
+        let notify = {
+            let (mut block, _) = socket.pcb().lock(root);
+            block.notify.take()
+        };
+        shared.end_udp(root, socket.pcb(), None);
+        drop(notify);
+    }
+
+    fn free(block: Block) {
+        debug_assert!(block.dropped, "freed while hashed: {:?}", block.name);
+    }
+
+    fn readiness(block: &Block) -> Readiness {
+        block.readiness()
+    }
+
+    fn failure(block: &mut Block) -> &mut Option<Failure> {
+        &mut block.failure
+    }
+
+    fn notify(block: &mut Block) -> &mut Option<Arc<dyn Notify>> {
+        &mut block.notify
+    }
+}
+
+/// A socket at a local address. With `reuse` it may share it with others that allow it too.
+fn bind(
+    shared: &Arc<Shared>,
+    local: SocketAddr,
+    reuse: bool,
+) -> io::Result<SocketRef<holder::F, Udp>> {
+    if shared.is_down() {
+        return Err(Failure::DeviceGone.into());
+    }
+    let ip = local.ip();
+    if !ip.is_unspecified() && !shared.neighbours.config().is_own(ip) {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            format!("{ip} is none of the stack's addresses"),
+        ));
+    }
+    let full = || {
+        io::Error::new(
+            io::ErrorKind::OutOfMemory,
+            "as many UDP sockets as the stack was configured for",
+        )
+    };
+    let pcb = shared.udp.pcbs.insert::<holder::P>(|handle, pcb: &Pcb<Udp>| {
+        let queue = handle.index as usize % shared.queues.len();
+        pcb.occupy(Block::new(handle, queue, &shared.config));
+    });
+    let socket = Socket::attach(pcb.ok_or_else(full)?, &shared.sockets);
+    let held = &mut Token::root();
+    let hashed = {
+        let (mut block, mut under) = socket.pcb().lock(held);
+        let handle = block.handle;
+        let first = shared.first_port(&Tuple::new((ip, 0), (ip, 0)));
+        let mut insert = |port| {
+            let address = SocketAddr::from((ip, port));
+            // Whoever finds it from now on waits for our lock.
+            let free = shared.udp.ports.bind(&mut under, address, reuse, handle);
+            free.then_some(address)
+        };
+        let bound = if local.port() == 0 {
+            crate::active::ports_from(first).find_map(&mut insert)
+        } else {
+            insert(local.port())
+        };
+        if let Some(address) = bound {
+            block.bind(address);
+        }
+        bound.is_some()
+    };
+    if !hashed {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("{local} is another UDP socket's"),
+        ));
+    }
+    if shared.is_down() {
+        // The stack went down meanwhile, and may not have seen this one.
+        shared.end_udp(held, socket.pcb(), None);
+        return Err(Failure::DeviceGone.into());
+    }
+    Ok(socket)
+}
+
+/// Names a socket's only peer.
+fn connect(shared: &Shared, socket: &Socket<Udp>, remote: SocketAddr) -> io::Result<()> {
+    shared.update_udp(&mut Token::root(), socket.pcb(), |block, under| {
+        let result = send::source_to(shared, block, remote).and_then(|local| {
+            if block.dropped {
+                return Err(io::ErrorKind::NotConnected.into());
+            }
+            let name = ports::Name {
+                local: SocketAddr::from((local, block.name.local.port())),
+                remote: Some(SocketAddr::from((remote.ip(), remote.port()))),
+            };
+            if !shared.udp.ports.rename(under, block.handle, block.name, name) {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrInUse,
+                    format!("another socket at {local} has {remote} for its peer"),
+                ));
+            }
+            block.connect(name);
+            Ok(())
+        });
+        // What strangers have sent is gone: nobody is told, but who waits looks again.
+        (result, false)
+    })
+}
+
+impl Shared {
+    /// Changes a socket under its lock; with true, wakes who waits and tells who wants to know.
+    fn update_udp<R>(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        pcb: &Pcb<Udp>,
+        change: impl FnOnce(&mut Block, &mut crate::lock::UnderPcb<'_>) -> (R, bool),
+    ) -> R {
+        let (result, told) = {
+            let (mut block, mut under) = pcb.lock(held);
+            let (result, changed) = change(&mut block, &mut under);
+            let notify = if changed { block.notify.clone() } else { None };
+            if changed {
+                pcb.wake();
+            }
+            (result, Told(notify))
+        };
+        told.run(held);
+        result
+    }
+
+    /// Takes a socket out of the table, for good. Cannot fail; the second time it does nothing.
+    fn end_udp(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        pcb: &Pcb<Udp>,
+        why: Option<Failure>,
+    ) {
+        self.update_udp(held, pcb, |block, under| {
+            if block.dropped {
+                return ((), false);
+            }
+            self.udp.ports.remove(under, block.handle, block.name);
+            block.end(why);
+            ((), true)
+        });
+    }
+
+    /// The stack goes down: all sockets end.
+    pub(crate) fn end_udp_sockets(&self, held: &mut Token<'_, impl Outermost>) {
+        for handle in self.udp.ports.all(held) {
+            if let Some(pcb) = self.udp.pcbs.get(handle) {
+                self.end_udp(held, &pcb, Some(Failure::DeviceGone));
+            }
+        }
+    }
+
+    /// Wakes those who waited for room in the ring or for send memory, if there is some.
+    pub(crate) fn serve_parked_udp(&self, held: &mut Token<'_, impl Outermost>, queue: usize) {
+        if !self.udp.has_parked.load(Ordering::Acquire)
+            || self.nic.send_pool().is_dry()
+            || !self.nic.tx(held, queue).has_room()
+        {
+            return;
+        }
+        let waiting = held.with(&self.udp.parked, |list| {
+            self.udp.has_parked.store(false, Ordering::Release);
+            std::mem::take(list)
+        });
+        for handle in waiting {
+            if let Some(pcb) = self.udp.pcbs.get(handle) {
+                self.update_udp(held, &pcb, |block, _| {
+                    block.parked = false;
+                    ((), true)
+                });
+            }
+        }
+    }
+}
+
+/// The unspecified address of a family: from whom the end of the file comes.
+fn nobody(like: IpAddr) -> SocketAddr {
+    match like {
+        IpAddr::V4(_) => SocketAddr::from(([0; 4], 0)),
+        IpAddr::V6(_) => SocketAddr::from(([0; 16], 0)),
+    }
+}

@@ -1,0 +1,336 @@
+//! `UdpSocket`, with `std::net`'s names and semantics.
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_refs::sync::atomic::Ordering;
+
+use crate::failure::Failure;
+use crate::file::{File, Side};
+use crate::lock::Token;
+use crate::protocol::Protocol as _;
+use crate::ready::{Notify, Readiness};
+use crate::stack::Stack;
+
+use super::{Outgoing, Udp};
+
+/// A UDP socket.
+///
+/// As `std::net::UdpSocket`: it is closed when it and all its clones are dropped. Datagrams that were sent still go out then.
+///
+/// Blocking calls want somebody else to run the stack ([`Stack::start`], or another thread that calls [`Stack::poll`]).
+///
+/// # What is different
+/// * `[::]` takes IPv6 only, as [`TcpListener`](crate::TcpListener) does; bind two sockets for both families.
+/// * Nothing is fragmented: a datagram longer than the path takes is refused with EMSGSIZE, and fragments that come are dropped.
+/// * An own address as destination is refused: there is no loopback. Multicast groups can be sent to, not joined.
+/// * Connecting drops what others than the peer have sent before.
+pub struct UdpSocket {
+    file: Arc<File<Udp>>,
+}
+
+impl UdpSocket {
+    /// A socket at an own address, or at all of a family (`0.0.0.0`, `[::]`). Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// `AddrInUse`, `AddrNotAvailable` if the address is not ours, `OutOfMemory`; ENODEV when the stack is shut down.
+    pub fn bind(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        let socket = Udp::bind(stack.shared(), address)?;
+        let shared = Arc::clone(stack.shared());
+        Ok(Self {
+            file: Arc::new(File::new(shared, socket)),
+        })
+    }
+
+    /// As [`UdpSocket::bind`], at an address that may be shared with other sockets made by this call (SO_REUSEADDR). A datagram goes to
+    /// the socket that is connected to its sender, else to one at its very address, else to one at all addresses; of several of
+    /// these to the last that was bound. A broadcast goes to all.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::bind`].
+    pub fn bind_reusable(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        let socket = super::bind(stack.shared(), address, true)?;
+        let shared = Arc::clone(stack.shared());
+        Ok(Self {
+            file: Arc::new(File::new(shared, socket)),
+        })
+    }
+
+    /// Names the only peer: [`UdpSocket::send`] sends to it, and only what it sends is received. ICMP errors about it are told by
+    /// the next call, once. A second call names another one.
+    ///
+    /// # Errors
+    /// `InvalidInput`, `NetworkUnreachable`, `PermissionDenied` for a broadcast address without [`UdpSocket::set_broadcast`];
+    /// `AddrInUse` if another socket that shares the local address has that peer.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
+        Udp::connect(&self.file.shared, &self.file.socket, address)
+    }
+
+    /// Sends a datagram to the peer.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::send_to`]; EDESTADDRREQ without a peer.
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.file.send(Outgoing {
+            data: buf,
+            to: None,
+        })
+    }
+
+    /// Sends a datagram. Waits while there is no room in the NIC's ring, not for its arrival.
+    ///
+    /// # Errors
+    /// EMSGSIZE if it is longer than what the path takes in one packet; `InvalidInput`, `NetworkUnreachable`, `PermissionDenied` for a
+    /// broadcast address without [`UdpSocket::set_broadcast`]; `WouldBlock`; of a connected socket also what ICMP told:
+    /// `ConnectionRefused`, `HostUnreachable` and the like.
+    pub fn send_to(&self, buf: &[u8], address: SocketAddr) -> io::Result<usize> {
+        self.file.send(Outgoing {
+            data: buf,
+            to: Some(address),
+        })
+    }
+
+    /// Receives a datagram from the peer. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    /// `WouldBlock`; what ICMP told, as for [`UdpSocket::send_to`]; ENODEV once when the stack is shut down.
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.file.receive(buf, true)?.len)
+    }
+
+    /// Receives a datagram, and from whom. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv`].
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let incoming = self.file.receive(buf, true)?;
+        Ok((incoming.len, incoming.from))
+    }
+
+    /// As [`UdpSocket::recv`]; the next call receives the same.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv`].
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        Ok(self.file.receive(buf, false)?.len)
+    }
+
+    /// As [`UdpSocket::recv_from`]; the next call receives the same.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::recv`].
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let incoming = self.file.receive(buf, false)?;
+        Ok((incoming.len, incoming.from))
+    }
+
+    /// Bytes of the datagram that is received next (FIONREAD).
+    #[must_use]
+    pub fn next_len(&self) -> Option<usize> {
+        self.file.with(|block| block.inbox.first_len())
+    }
+
+    /// The own address: unspecified if it was bound so and is not connected.
+    ///
+    /// # Errors
+    /// None.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.file.with(|block| block.name.local))
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// `NotConnected` if there is none.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        let peer = self.file.with(|block| block.name.remote);
+        peer.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Another handle to the same file: peer, time-outs and blocking mode are shared.
+    ///
+    /// # Errors
+    /// None.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            file: Arc::clone(&self.file),
+        })
+    }
+
+    /// Ends receiving, sending or both, of a connected socket: then 0 bytes are received at once, and sending is `BrokenPipe`.
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        Udp::shutdown(&self.file.shared, &self.file.socket, how)
+    }
+
+    /// Ends the socket at once, clones and all: their next call fails, then 0 bytes are received and sending is `BrokenPipe`. Cannot
+    /// fail.
+    pub fn abort(self) {
+        let (shared, socket) = (&self.file.shared, &self.file.socket);
+        Udp::abort(shared, &mut Token::root(), socket, Failure::Aborted);
+    }
+
+    /// Whether calls return `WouldBlock` instead of waiting.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.file.nonblocking.store(nonblocking, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How long receiving waits; `None` is without end.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a time-out of 0.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.file.set_timeout(Side::Read, timeout)
+    }
+
+    /// How long sending waits; `None` is without end.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a time-out of 0.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.file.set_timeout(Side::Write, timeout)
+    }
+
+    /// How long receiving waits.
+    ///
+    /// # Errors
+    /// None.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.file.timeout(Side::Read))
+    }
+
+    /// How long sending waits.
+    ///
+    /// # Errors
+    /// None.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.file.timeout(Side::Write))
+    }
+
+    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST; off at first).
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.file.with(|block| block.options.broadcast = broadcast);
+        Ok(())
+    }
+
+    /// Whether they may.
+    ///
+    /// # Errors
+    /// None.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        Ok(self.file.with(|block| block.options.broadcast))
+    }
+
+    /// TTL (IPv4) or hop limit (IPv6) of what is sent to one host (IP_TTL, IPV6_UNICAST_HOPS).
+    ///
+    /// # Errors
+    /// `InvalidInput` unless 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = crate::options::hop_limit(ttl)?;
+        self.file.with(|block| block.options.hop_limit = ttl);
+        Ok(())
+    }
+
+    /// TTL or hop limit of what is sent to one host.
+    ///
+    /// # Errors
+    /// None.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.file.with(|block| block.options.hop_limit.into()))
+    }
+
+    /// TTL or hop limit of what is sent to a multicast group (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS; 1 at first).
+    ///
+    /// # Errors
+    /// `InvalidInput` unless 1 to 255.
+    pub fn set_multicast_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = crate::options::hop_limit(ttl)?;
+        self.file
+            .with(|block| block.options.multicast_hop_limit = ttl);
+        Ok(())
+    }
+
+    /// TTL or hop limit of what is sent to a multicast group.
+    ///
+    /// # Errors
+    /// None.
+    pub fn multicast_ttl(&self) -> io::Result<u32> {
+        let ttl = self.file.with(|block| block.options.multicast_hop_limit);
+        Ok(ttl.into())
+    }
+
+    /// TOS (IPv4) or traffic class (IPv6) of what is sent: the Diffserv field and the ECN bits (IP_TOS, IPV6_TCLASS; 0 at first).
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_tos(&self, tos: u8) -> io::Result<()> {
+        self.file.with(|block| block.options.traffic_class = tos);
+        Ok(())
+    }
+
+    /// TOS or traffic class of what is sent.
+    ///
+    /// # Errors
+    /// None.
+    pub fn tos(&self) -> io::Result<u8> {
+        Ok(self.file.with(|block| block.options.traffic_class))
+    }
+
+    /// How many bytes may wait to be received, 64 more counted for each datagram (SO_RCVBUF); at least 2,048. More are dropped.
+    pub fn set_receive_buffer(&self, bytes: usize) {
+        self.file.with(|block| block.inbox.resize(bytes));
+    }
+
+    /// How many bytes may wait to be received.
+    #[must_use]
+    pub fn receive_buffer(&self) -> usize {
+        self.file.with(|block| block.inbox.limit())
+    }
+
+    /// Datagrams that were dropped because too much waited to be received.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.file.with(|block| block.inbox.dropped())
+    }
+
+    /// What ICMP told, or why the socket ended, if nobody was told yet.
+    ///
+    /// # Errors
+    /// None.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.file.take_error())
+    }
+
+    /// What can be done now without waiting.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.file.readiness()
+    }
+
+    /// Whom to tell when the readiness may have changed; replaces an earlier one.
+    pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
+        self.file.set_notify(notify);
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.file.with(|block| block.name);
+        f.debug_struct("UdpSocket")
+            .field("local", &name.local)
+            .field("peer", &name.remote)
+            .finish_non_exhaustive()
+    }
+}
