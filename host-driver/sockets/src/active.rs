@@ -21,6 +21,11 @@ use crate::tuple::Tuple;
 /// Ephemeral ports (RFC 6335 §6: the dynamic range).
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 
+/// All ephemeral ports, from one of them on.
+pub(crate) fn ports_from(first: u16) -> impl Iterator<Item = u16> {
+    (first..=*PORTS.end()).chain(*PORTS.start()..first)
+}
+
 impl Shared {
     /// Makes a socket and sends its SYN, from a free port or from the one given.
     pub(crate) fn connect(
@@ -112,7 +117,7 @@ impl Shared {
 
     /// Where to begin looking for a free port: differs by peer, unpredictable from outside, and moves on
     /// (RFC 6056 §3.3.3).
-    fn first_port(&self, tuple: &Tuple) -> u16 {
+    pub(crate) fn first_port(&self, tuple: &Tuple) -> u16 {
         let count = u64::from(PORTS.end() - PORTS.start()) + 1;
         let step = self.port.fetch_add(1, Ordering::Relaxed);
         let hash = self.isns.initial(Duration::ZERO, tuple.local, tuple.remote);

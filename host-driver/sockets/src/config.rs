@@ -13,6 +13,10 @@ pub struct StackConfig {
     pub send_buffer: usize,
     /// Connections at a time.
     pub connections: u32,
+    /// UDP sockets at a time.
+    pub datagram_sockets: u32,
+    /// Bytes that wait to be received at most, per UDP socket (Linux: rmem_default).
+    pub datagram_buffer: usize,
     /// Listeners at a time.
     pub listeners: u32,
     /// Children that wait to be accepted, per listener (Linux: somaxconn).
@@ -34,6 +38,8 @@ impl StackConfig {
             tcp: tcp_core::Config::default(),
             send_buffer: 256 * 1024,
             connections: 65_536,
+            datagram_sockets: 16_384,
+            datagram_buffer: 212_992,
             listeners: 1024,
             backlog: 128,
             half_open: 1024,

@@ -49,8 +49,13 @@ counters! {
     no_memory "Connections refused because the slab of connections was full.";
     transmits "Transmit requests posted: segments and super-segments.";
     super_segments "Of these, such that the NIC (or software) cuts.";
-    ring_full "Times that a connection waited for room in a submission ring.";
-    icmp_errors "ICMP errors about connections of ours.";
+    ring_full "Times that a connection or a UDP socket waited for room in a submission ring.";
+    icmp_errors "ICMP errors about connections and datagrams of ours.";
+    datagrams_in "UDP datagrams put into a socket's queue.";
+    datagrams_dropped "UDP datagrams dropped because a socket's queue was full.";
+    datagrams_no_port "UDP datagrams for a port that nobody has.";
+    datagrams_out "UDP datagrams sent.";
+    port_unreachables_out "Of those for nobody's port, such that were answered.";
     device_errors "Requests that the NIC refused, and queue faults.";
 }
 

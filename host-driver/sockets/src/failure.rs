@@ -10,6 +10,14 @@ pub(crate) enum Failure {
     Tcp(ConnectionError),
     HostUnreachable,
     NetworkUnreachable,
+    /// Nobody has the peer's port: told by ICMP.
+    PortUnreachable,
+    /// The peer does not speak the protocol.
+    ProtocolUnreachable,
+    /// Somebody on the way did not understand a header.
+    ParameterProblem,
+    /// A datagram is longer than what the path takes in one packet.
+    MessageTooLong,
     /// The local program aborted it, or its listener went away.
     Aborted,
     /// `connect_timeout` gave up.
@@ -43,6 +51,14 @@ impl From<Failure> for io::Error {
                 Kind::TimedOut,
                 "the peer did not answer within the time given to connect",
             ),
+            Failure::PortUnreachable => (
+                Kind::ConnectionRefused,
+                "connection refused: nobody has that port of the peer",
+            ),
+            // These have no kinds of their own; the numbers are Linux's: EMSGSIZE, ENOPROTOOPT, EPROTO.
+            Failure::MessageTooLong => return Self::from_raw_os_error(90),
+            Failure::ProtocolUnreachable => return Self::from_raw_os_error(92),
+            Failure::ParameterProblem => return Self::from_raw_os_error(71),
             // ENODEV has no kind of its own; 19 on Linux.
             Failure::DeviceGone => return Self::from_raw_os_error(19),
         };

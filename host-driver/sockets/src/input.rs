@@ -79,6 +79,9 @@ impl Shared {
                 }
                 Ok(())
             }
+            Content::Ip(ip) if ip.protocol == IpNumber::UDP => {
+                self.on_udp_packet(held, now, &packet, ip, frame)
+            }
             _ => self
                 .neighbours
                 .with(held, |interface| interface.on_packet(now, &packet)),

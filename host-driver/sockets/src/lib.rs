@@ -1,5 +1,5 @@
-//! Sockets over the Longshore NIC: [`TcpListener`] and [`TcpStream`] with `std::net`'s names and semantics, and
-//! [`Echo`] for ICMP echo.
+//! Sockets over the Longshore NIC: [`TcpListener`], [`TcpStream`] and [`UdpSocket`] with `std::net`'s names and semantics,
+//! and [`Echo`] for ICMP echo.
 //!
 //! ```no_run
 //! use std::io::Write;
@@ -57,6 +57,7 @@ mod lock;
 pub mod look_up;
 mod neighbours;
 mod nic;
+mod options;
 mod output;
 mod owner;
 mod passive;
@@ -76,6 +77,7 @@ mod table;
 mod tcp;
 mod timers;
 mod tuple;
+mod udp;
 mod way;
 
 pub use accept::TcpListener;
@@ -85,3 +87,4 @@ pub use echo::{Echo, EchoEvent};
 pub use ready::{Notify, Readiness};
 pub use stack::{Living, Stack, StackError};
 pub use stream::TcpStream;
+pub use udp::UdpSocket;

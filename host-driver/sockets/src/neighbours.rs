@@ -91,7 +91,7 @@ impl Neighbours {
                 remote,
                 source_mac: self.config.mac,
                 destination_mac: answer.mac,
-                hop_limit: 64,
+                hop_limit: self.config.hop_limit,
                 traffic_class: 0,
             },
             until: answer.until,

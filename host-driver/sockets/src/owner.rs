@@ -3,7 +3,7 @@
 use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ip_core::{IcmpErrorKind, Notice, Verdicts};
+use ip_core::{IcmpErrorKind, IpNumber, Notice, Verdicts};
 use longshore_driver::{Completed, Received, TxOutcome};
 use nic_abi::fault::Status;
 use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
@@ -85,6 +85,7 @@ impl Shared {
         self.rescue(held, queue, &mut work.done);
         self.run_timers(held, queue, now);
         self.serve_parked(held, queue);
+        self.serve_parked_udp(held, queue);
         if queue == 0 {
             self.tend_neighbours(held, now);
         }
@@ -277,6 +278,7 @@ impl Shared {
     fn on_notice(&self, held: &mut Token<'_, impl Outermost>, now: Duration, notice: Notice) {
         match notice {
             Notice::Resolved(_) => {
+                self.on_udp_neighbour(held, None);
                 let waiting = held.with(&self.unresolved, std::mem::take);
                 for handle in waiting {
                     self.unpark(held, handle);
@@ -285,6 +287,7 @@ impl Shared {
             Notice::Lost(hop) => {
                 tracing::info!(%hop, "neighbour does not answer");
                 self.on_echo_neighbour_lost(held, hop);
+                self.on_udp_neighbour(held, Some(hop));
                 let waiting = held.with(&self.unresolved, std::mem::take);
                 for handle in waiting {
                     if let Some(pcb) = self.pcbs.get(handle) {
@@ -302,7 +305,11 @@ impl Shared {
             }
             Notice::Icmp(error) => {
                 count(&self.counters.icmp_errors);
-                self.on_icmp(held, &error);
+                if error.quoted.protocol == IpNumber::UDP {
+                    self.on_udp_error(held, now, &error);
+                } else {
+                    self.on_icmp(held, &error);
+                }
             }
             Notice::Echo(reply) => self.on_echo(held, reply, now),
         }

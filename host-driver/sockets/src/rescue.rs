@@ -102,6 +102,7 @@ impl Shared {
         for (tuple, entry) in self.table.take_if(held, u64::MAX, rest) {
             self.forget(held, &tuple, Some(entry));
         }
+        self.end_udp_sockets(held);
         self.end_echoes(held);
         for queue in 0..self.queues.len() {
             self.nic.wake(queue);

@@ -23,6 +23,7 @@ use crate::slots::Mail;
 use crate::table::Table;
 use crate::timers::{Due, Key, Timers};
 use crate::tuple::Tuple;
+use crate::udp;
 
 /// A stack without its owner threads.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) listeners: Slab<Listener>,
     pub(crate) pcbs: Slab<Pcb>,
     pub(crate) sockets: Arc<Census>,
+    pub(crate) udp: udp::Sockets,
     pub(crate) neighbours: Neighbours,
     pub(crate) nic: Nic,
     pub(crate) queues: Vec<Queue>,

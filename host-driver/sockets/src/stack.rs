@@ -23,6 +23,7 @@ use crate::nic::Nic;
 use crate::pcb::Pcb;
 use crate::shared::{Queue, Shared};
 use crate::table::Table;
+use crate::udp;
 
 /// Why a stack could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,10 @@ pub struct Living {
     pub pcbs: usize,
     /// Listeners that somebody refers to.
     pub listeners: usize,
+    /// UDP sockets in the table.
+    pub datagram_sockets: usize,
+    /// Pcbs of UDP sockets that somebody refers to.
+    pub datagram_pcbs: usize,
     /// Armed timers.
     pub timers: usize,
     /// Chunks of send memory.
@@ -80,6 +85,8 @@ pub struct Living {
     pub pcb_references: Tally,
     /// References to listeners by holder (debug builds).
     pub listener_references: Tally,
+    /// References to Pcbs of UDP sockets by holder (debug builds).
+    pub datagram_references: Tally,
     /// References to chunks of send memory by holder (debug builds).
     pub send_references: Tally,
 }
@@ -94,6 +101,8 @@ impl Living {
             self.time_wait,
             self.pcbs,
             self.listeners,
+            self.datagram_sockets,
+            self.datagram_pcbs,
             self.timers,
             self.send_chunks,
             self.headers,
@@ -104,9 +113,10 @@ impl Living {
             &self.sockets,
             &self.pcb_references,
             &self.listener_references,
+            &self.datagram_references,
             &self.send_references,
         ];
-        numbers == [0; 10] && tallies.iter().all(|tally| tally.is_empty())
+        numbers == [0; 12] && tallies.iter().all(|tally| tally.is_empty())
     }
 }
 
@@ -164,6 +174,7 @@ impl Stack {
             listeners: Slab::new("listeners", config.listeners, |_| Listener::default()),
             pcbs: Slab::new("pcbs", config.connections, |_| Pcb::default()),
             sockets: Arc::new(Census::default()),
+            udp: udp::Sockets::new(&config),
             neighbours,
             queues: (0..nic.queues()).map(|_| Queue::default()).collect(),
             nic,
@@ -296,6 +307,11 @@ impl Stack {
         add("TcpPassiveOpens", counters.passive_opens);
         add("TcpOutRsts", counters.resets_out);
         add("TcpInErrs", counters.malformed);
+        add("UdpInDatagrams", counters.datagrams_in);
+        add("UdpNoPorts", counters.datagrams_no_port);
+        add("UdpOutDatagrams", counters.datagrams_out);
+        add("UdpRcvbufErrors", counters.datagrams_dropped);
+        add("UdpInErrors", counters.datagrams_dropped);
         add("TcpExtListenDrops", counters.syns_dropped);
         add("TcpExtListenOverflows", counters.accept_queue_full);
         add("TcpExtSyncookiesSent", counters.syn_cookies_out);
@@ -323,6 +339,9 @@ impl Stack {
             time_wait,
             pcbs: shared.pcbs.live(),
             listeners: shared.listeners.live(),
+            datagram_sockets: shared.udp.ports.all(root).len(),
+            datagram_pcbs: shared.udp.pcbs.live(),
+            datagram_references: shared.udp.pcbs.tally(),
             timers: shared.queues.iter().map(|q| q.timers.len(root)).sum(),
             send_chunks: shared.nic.send_pool().taken(),
             headers,

@@ -18,7 +18,7 @@ use crate::tuple::Tuple;
 
 impl Shared {
     /// The way to a host. Wakes the owner that speaks for the IP layer if that has something to do now.
-    fn resolve(
+    pub(crate) fn resolve(
         &self,
         held: &mut Token<'_, impl Precedes<Leaf>>,
         now: Duration,
@@ -27,10 +27,17 @@ impl Shared {
         progress: bool,
     ) -> Way {
         let (way, asked) = self.neighbours.resolve(held, now, local, remote, progress);
-        if asked && self.queues[0].sleeps_until.load(Ordering::SeqCst) != 0 {
-            self.nic.wake(0);
+        if asked {
+            self.wake_ip_layer();
         }
         way
+    }
+
+    /// Wakes the owner that speaks for the IP layer, if it sleeps.
+    pub(crate) fn wake_ip_layer(&self) {
+        if self.queues[0].sleeps_until.load(Ordering::SeqCst) != 0 {
+            self.nic.wake(0);
+        }
     }
 
     /// Makes sure that the connection's path is known and fresh.
@@ -122,7 +129,7 @@ impl Shared {
                     remote,
                     source_mac: self.config.ip.mac,
                     destination_mac: ip_core::MacAddr::default(),
-                    hop_limit: 64,
+                    hop_limit: self.config.ip.hop_limit,
                     traffic_class: 0,
                 };
                 let frame = path

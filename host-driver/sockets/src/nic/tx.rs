@@ -34,6 +34,25 @@ impl<Before> TxGuard<'_, Before> {
         payload: impl Iterator<Item = Piece>,
         mss: Option<u16>,
     ) -> Result<(), Refusal> {
+        self.post_packet(header, payload, L4Checksum::Tcp, mss)
+    }
+
+    /// Posts a UDP datagram. The NIC sees it at the next commit.
+    pub(crate) fn post_udp(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+    ) -> Result<(), Refusal> {
+        self.post_packet(header, payload, L4Checksum::Udp, None)
+    }
+
+    fn post_packet(
+        &mut self,
+        header: &HeaderTemplate,
+        payload: impl Iterator<Item = Piece>,
+        l4_checksum: L4Checksum,
+        mss: Option<u16>,
+    ) -> Result<(), Refusal> {
         if !self.nic.checksum {
             return self.post_summed(header, payload);
         }
@@ -43,7 +62,7 @@ impl<Before> TxGuard<'_, Before> {
             header_len: header.len_u8(),
             ipv6: header.is_ipv6(),
             l3_checksum: !header.is_ipv6(),
-            l4_checksum: L4Checksum::Tcp,
+            l4_checksum,
             tso: mss.map(|mss| Tso {
                 mss,
                 ip_id_fixed: false,

@@ -113,11 +113,7 @@ impl Protocol for Udp {
         bind(shared, local, false)
     }
 
-    fn connect(
-        shared: &Arc<Shared>,
-        socket: &Socket<Self>,
-        remote: SocketAddr,
-    ) -> io::Result<()> {
+    fn connect(shared: &Arc<Shared>, socket: &Socket<Self>, remote: SocketAddr) -> io::Result<()> {
         connect(shared, socket, remote)
     }
 
@@ -209,10 +205,13 @@ fn bind(
             "as many UDP sockets as the stack was configured for",
         )
     };
-    let pcb = shared.udp.pcbs.insert::<holder::P>(|handle, pcb: &Pcb<Udp>| {
-        let queue = handle.index as usize % shared.queues.len();
-        pcb.occupy(Block::new(handle, queue, &shared.config));
-    });
+    let pcb = shared
+        .udp
+        .pcbs
+        .insert::<holder::P>(|handle, pcb: &Pcb<Udp>| {
+            let queue = handle.index as usize % shared.queues.len();
+            pcb.occupy(Block::new(handle, queue, &shared.config));
+        });
     let socket = Socket::attach(pcb.ok_or_else(full)?, &shared.sockets);
     let held = &mut Token::root();
     let hashed = {
@@ -260,7 +259,11 @@ fn connect(shared: &Shared, socket: &Socket<Udp>, remote: SocketAddr) -> io::Res
                 local: SocketAddr::from((local, block.name.local.port())),
                 remote: Some(SocketAddr::from((remote.ip(), remote.port()))),
             };
-            if !shared.udp.ports.rename(under, block.handle, block.name, name) {
+            if !shared
+                .udp
+                .ports
+                .rename(under, block.handle, block.name, name)
+            {
                 return Err(io::Error::new(
                     io::ErrorKind::AddrInUse,
                     format!("another socket at {local} has {remote} for its peer"),
@@ -296,12 +299,7 @@ impl Shared {
     }
 
     /// Takes a socket out of the table, for good. Cannot fail; the second time it does nothing.
-    fn end_udp(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        pcb: &Pcb<Udp>,
-        why: Option<Failure>,
-    ) {
+    fn end_udp(&self, held: &mut Token<'_, impl Outermost>, pcb: &Pcb<Udp>, why: Option<Failure>) {
         self.update_udp(held, pcb, |block, under| {
             if block.dropped {
                 return ((), false);

@@ -182,9 +182,7 @@ impl Ports {
         exact
             .map(|entry| entry.handle)
             .or_else(|| port.bound_at(|ip| ip == local.ip()))
-            .or_else(|| {
-                port.bound_at(|ip| ip.is_unspecified() && ip.is_ipv4() == local.is_ipv4())
-            })
+            .or_else(|| port.bound_at(|ip| ip.is_unspecified() && ip.is_ipv4() == local.is_ipv4()))
     }
 
     /// Whose a datagram is that came to a group of the family of `like`: every socket's at any address.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use arrayvec::ArrayVec;
 use ip_core::{IpNumber, MacAddr, Path, UDP_HEADER_LEN, udp_header};
 use longshore_dma::Pool;
-use longshore_driver::Piece;
+use longshore_driver::{Piece, Refusal};
 use longshore_refs::sync::atomic::Ordering;
 
 use crate::counters::count;
@@ -108,8 +108,7 @@ fn send_from(
         if block.name.remote == Some(remote) && !block.unresolved {
             block.unresolved = true;
             let unresolved = &shared.udp.unresolved;
-            call.under
-                .with(unresolved, |list| list.push(block.handle));
+            call.under.with(unresolved, |list| list.push(block.handle));
         }
         let path = Path {
             local,
@@ -202,6 +201,9 @@ fn post(
     }
     let header = path.header(IpNumber::UDP, next_id(block), header, data.len());
     if let Err(error) = tx.post_udp(&header, pieces.into_iter()) {
+        if matches!(error, Refusal::Full) {
+            return Ok(false);
+        }
         count(&shared.counters.device_errors);
         tracing::warn!(%error, name = ?block.name, "datagram not posted");
         return Err(io::Error::other(error));
@@ -242,5 +244,9 @@ fn park(call: &mut Call<'_, '_, Udp>, block: &mut Block) {
             list.push(block.handle);
             udp.has_parked.store(true, Ordering::Release);
         });
+        // A connection that ends and gives memory back wakes the owner then.
+        call.shared.queues[block.queue]
+            .has_parked
+            .store(true, Ordering::Release);
     }
 }
