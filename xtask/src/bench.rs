@@ -13,13 +13,25 @@ use std::path::Path;
 pub(crate) struct Args {
     /// Only benches whose name contains this; leaves docs/PERFORMANCE.md alone.
     filter: Option<String>,
+    /// Only count TCP's instructions (valgrind's callgrind), and write their table.
+    #[arg(long, conflicts_with = "filter")]
+    instructions: bool,
 }
 
-/// Runs the criterion benches, then the simulated transfers.
+/// Runs the criterion benches, counts instructions, then runs the simulated transfers.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.instructions {
+        return crate::instructions::run();
+    }
     ensure(SIMULATION)?;
     let mut bench = cargo();
-    bench.args(["bench", "--package", "longshore-e2e"]);
+    bench.args([
+        "bench",
+        "--package",
+        "longshore-e2e",
+        "--package",
+        "longshore-peers",
+    ]);
     if let Some(filter) = &args.filter {
         bench.arg("--").arg(filter);
     }
@@ -31,6 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         "benches",
         &criterion_table(&root().join("target/criterion"))?,
     )?;
+    crate::instructions::run()?;
     let transfers = crate::process::output(cargo().args([
         "run",
         "--quiet",

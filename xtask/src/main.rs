@@ -11,6 +11,7 @@ mod compliance;
 mod demo;
 mod document;
 mod guest;
+mod instructions;
 mod links;
 mod lint;
 mod man;

@@ -45,7 +45,11 @@ const PYTHON: Need = Need {
     why: "runs the packaged FPGA tools",
     packages: ["python3-venv", "python3", "python"],
 };
-
+pub(crate) const VALGRIND: Need = Need {
+    program: "valgrind",
+    why: "counts instructions",
+    packages: ["valgrind", "valgrind", "valgrind"],
+};
 const ZLIB: Need = Need {
     program: "zlib.h",
     why: "compresses waveforms",

@@ -1,10 +1,12 @@
 //! Two sockets of smoltcp on a loopback interface.
 
-use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium};
-use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
-use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use ::smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use ::smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium};
+use ::smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use ::smoltcp::time::{Duration, Instant};
+use ::smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+
+use crate::{BUFFER, CHUNK, MTU};
 
 const SERVER: u16 = 80;
 const ADDRESS: IpAddress = IpAddress::v4(127, 0, 0, 1);
@@ -27,12 +29,13 @@ impl Device for Quiet {
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = self.0.capabilities();
         capabilities.checksum = ChecksumCapabilities::ignored();
+        capabilities.max_transmission_unit = MTU.into();
         capabilities
     }
 }
 
 /// Client and server.
-pub(crate) struct Pair {
+pub struct Pair {
     interface: Interface,
     device: Quiet,
     sockets: SocketSet<'static>,
@@ -44,7 +47,11 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// Two closed sockets.
-    pub(crate) fn new() -> Self {
+    ///
+    /// # Panics
+    /// If the interface takes no address.
+    #[expect(clippy::new_without_default)]
+    pub fn new() -> Self {
         let mut device = Quiet(Loopback::new(Medium::Ip));
         let now = Instant::from_secs(1);
         let mut interface = Interface::new(Config::new(HardwareAddress::Ip), &mut device, now);
@@ -53,8 +60,7 @@ impl Pair {
                 .expect("room for one address");
         });
         let mut sockets = SocketSet::new(Vec::new());
-        // A multiple of the request: `recv` lends what lies in one piece, up to the ring's end.
-        let buffer = || SocketBuffer::new(vec![0; 65_536]);
+        let buffer = || SocketBuffer::new(vec![0; BUFFER]);
         let client = sockets.add(Socket::new(buffer(), buffer()));
         let server = sockets.add(Socket::new(buffer(), buffer()));
         Self {
@@ -69,7 +75,10 @@ impl Pair {
     }
 
     /// A handshake.
-    pub(crate) fn connect(&mut self) {
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn connect(&mut self) {
         self.port = self.port.checked_add(1).unwrap_or(40_000);
         let server = self.sockets.get_mut::<Socket>(self.server);
         server.abort();
@@ -87,8 +96,11 @@ impl Pair {
     }
 
     /// A request of `len` bytes and an answer of as many.
-    pub(crate) fn round_trip(&mut self, len: usize) {
-        let data = [0x5a; 64];
+    ///
+    /// # Panics
+    /// If they do not arrive.
+    pub fn round_trip(&mut self, len: usize) {
+        let mut data = [0x5a; 64];
         for (from, to) in [(self.client, self.server), (self.server, self.client)] {
             let sent = self
                 .sockets
@@ -96,17 +108,36 @@ impl Pair {
                 .send_slice(&data[..len]);
             assert_eq!(sent, Ok(len));
             self.exchange();
-            let got = self
-                .sockets
-                .get_mut::<Socket>(to)
-                .recv(|bytes| (bytes.len(), bytes.len()));
+            let got = self.sockets.get_mut::<Socket>(to).recv_slice(&mut data);
             assert_eq!(got, Ok(len));
         }
         self.now += Duration::from_micros(10);
     }
 
+    /// Sends `len` bytes one way.
+    ///
+    /// # Panics
+    /// If they do not arrive.
+    pub fn bulk(&mut self, len: usize) {
+        let mut chunk = [0x5a; CHUNK];
+        let (mut sent, mut got) = (0, 0);
+        while got < len {
+            let client = self.sockets.get_mut::<Socket>(self.client);
+            sent += client
+                .send_slice(&chunk[..CHUNK.min(len - sent)])
+                .expect("established");
+            self.exchange();
+            let server = self.sockets.get_mut::<Socket>(self.server);
+            got += server.recv_slice(&mut chunk).expect("established");
+            self.now += Duration::from_micros(10);
+        }
+    }
+
     /// Both sides close; the client ends in TIME-WAIT.
-    pub(crate) fn close(&mut self) {
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn close(&mut self) {
         for socket in [self.client, self.server] {
             self.sockets.get_mut::<Socket>(socket).close();
             self.exchange();
