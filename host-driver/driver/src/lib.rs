@@ -52,6 +52,6 @@ pub use error::DriverError;
 pub use frame::Received;
 pub use nic::{Features, Identity, Link, Nic, Reception, Statistics};
 pub use queue::{
-    Completed, Counters, Health, Moderation, QueueConfig, QueuePair, TxOutcome, Waiting,
+    Completed, Counters, Health, Moderation, QueueConfig, QueuePair, Submitter, TxOutcome, Waiting,
 };
 pub use request::{FRAME_AS_IT_IS, Piece, PostError, Refusal};

@@ -4,8 +4,7 @@ use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ip_core::{IcmpErrorKind, IpNumber, Notice, Verdicts};
-use longshore_driver::{Completed, Received, TxOutcome};
-use nic_abi::fault::Status;
+use longshore_driver::{Completed, DriverError, Received};
 use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
 
 use crate::batch::{Batch, Hints};
@@ -13,6 +12,7 @@ use crate::broken::{Rule, keeps};
 use crate::counters::{count, note};
 use crate::failure::Failure;
 use crate::lock::{Outermost, Root, Token};
+use crate::nic::Pair;
 use crate::shared::Shared;
 use crate::slots::FlowSlots;
 use crate::table::Entry;
@@ -21,23 +21,43 @@ use crate::tuple::Tuple;
 
 /// Completions per batch.
 const BATCH: usize = 64;
+/// Batches that are dealt with before somebody else may drive the queue pair.
+const ROUNDS: usize = 16;
 
-/// Memory that the owner uses again and again.
+/// What whoever drives a queue pair has of it, and memory that is used again and again.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
-    done: Vec<Completed<()>>,
+    /// `None` once the stack is shut down.
+    pub(crate) pair: Option<Pair>,
+    /// Failed requests that were told of.
+    failed: u64,
+    pub(crate) done: Vec<Completed<()>>,
     frames: Vec<Received>,
     batch: Batch,
     hints: Hints,
     pub(crate) slots: Option<FlowSlots>,
 }
 
+impl Workspace {
+    pub(crate) fn new(pair: Pair) -> Self {
+        Self {
+            pair: Some(pair),
+            ..Self::default()
+        }
+    }
+}
+
 impl Shared {
-    /// One round for a queue pair. True if more is there already. Whoever else wants to drive it waits for the end of
-    /// the round.
+    /// Drives a queue pair until nothing is left to do, or for long enough: true if more is there already. Whoever else
+    /// wants to drive it waits for the end of that.
     pub(crate) fn tend(&self, root: &mut Token<'_, Root>, queue: usize) -> bool {
         let (mut work, mut held) = root.lock(&self.queues[queue].workspace);
-        self.round(&mut held, queue, &mut work)
+        let more = (0..ROUNDS).all(|_| self.round(&mut held, queue, &mut work));
+        if work.pair.as_ref().is_some_and(Pair::is_reclaimable) {
+            // Whoever posts takes back what the NIC is done with; before a sleep it must be us.
+            drop(self.nic.tx(&mut held, queue));
+        }
+        more
     }
 
     fn round(
@@ -47,16 +67,12 @@ impl Shared {
         work: &mut Workspace,
     ) -> bool {
         let now = self.now();
-        let (completions, outstanding) = self
-            .nic
-            .poll(held, queue, BATCH, &mut work.done)
-            .unwrap_or_else(|error| {
-                tracing::warn!(%error, queue, "polling failed");
-                self.note_trouble(queue);
-                (0, 0)
-            });
-        let more = completions >= BATCH;
-        self.watch(held, now, queue, completions, outstanding);
+        let completions = self.poll(queue, work).unwrap_or_else(|error| {
+            tracing::warn!(%error, queue, "polling failed");
+            self.note_trouble(queue);
+            0
+        });
+        self.watch(now, queue, completions, work.pair.as_ref());
         for completed in work.done.drain(..) {
             match completed {
                 Completed::Received(frame) => {
@@ -69,7 +85,8 @@ impl Shared {
                     self.on_frame(held, now, None, &mut work.batch, place, verdicts);
                     work.frames.push(frame);
                 }
-                Completed::Sent { outcome, .. } => self.on_sent(outcome),
+                // Aborted when the queue pair started over: TCP sends it again.
+                Completed::Sent { .. } => {}
                 Completed::Quarantined { fault, index } => {
                     tracing::error!(?fault, index, queue, "queue pair in quarantine");
                     self.note_trouble(queue);
@@ -79,17 +96,42 @@ impl Shared {
         let counters = &self.queues[queue].counters;
         note(&counters.frames_in, work.frames.len() as u64);
         note(&counters.segments_in, work.batch.arrivals.len() as u64);
+        // The frames' bytes are copied: their buffers go back before anything else is done.
+        for frame in work.frames.drain(..) {
+            if let Some(pair) = &mut work.pair {
+                pair.recycle(frame);
+            }
+        }
         self.on_batch(held, now, queue, &mut work.batch, &mut work.hints);
         work.batch.clear();
-        self.nic.recycle(held, queue, &mut work.frames);
-        self.rescue(held, queue, &mut work.done);
+        self.rescue(held, queue, work);
         self.run_timers(held, queue, now);
         self.serve_parked(held, queue);
         self.serve_parked_udp(held, queue);
         if queue == 0 {
             self.tend_neighbours(held, now);
         }
-        more
+        completions >= BATCH
+    }
+
+    /// Takes completions; returns how many.
+    fn poll(&self, queue: usize, work: &mut Workspace) -> Result<usize, DriverError> {
+        let Some(pair) = &mut work.pair else {
+            return Ok(0);
+        };
+        let completions = pair.poll(BATCH, &mut work.done)?;
+        if completions > 0 {
+            let failed = pair.counters().failed;
+            if failed != work.failed {
+                note(
+                    &self.queues[queue].counters.device_errors,
+                    failed - work.failed,
+                );
+                tracing::warn!(failed, queue, "transmit requests failed");
+                work.failed = failed;
+            }
+        }
+        Ok(completions)
     }
 
     /// When a queue pair's owner has to act next, completions aside.
@@ -108,7 +150,10 @@ impl Shared {
         // Whoever arms an earlier timer from now on wakes us; what was armed before, we see here.
         cell.store(u64::MAX, Ordering::SeqCst);
         let deadline = self.next_deadline(queue);
-        if let Err(error) = self.nic.arm(root, queue) {
+        let armed = root.with(&self.queues[queue].workspace, |work| {
+            work.pair.as_mut().map_or(Ok(()), Pair::arm)
+        });
+        if let Err(error) = armed {
             tracing::warn!(%error, queue, "interrupt not armed");
         }
         if !self.is_down() {
@@ -122,19 +167,6 @@ impl Shared {
             }
         }
         cell.store(0, Ordering::SeqCst);
-    }
-
-    fn on_sent(&self, outcome: TxOutcome) {
-        match outcome {
-            TxOutcome::Done {
-                status: Status::Ok, ..
-            }
-            | TxOutcome::Aborted => {}
-            TxOutcome::Done { status, .. } => {
-                count(&self.counters.device_errors);
-                tracing::warn!(?status, "transmit request failed");
-            }
-        }
     }
 
     pub(crate) fn run_timers(

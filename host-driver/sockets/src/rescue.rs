@@ -3,12 +3,13 @@
 use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
-use longshore_driver::Completed;
 use tcp_core::Events;
 
 use crate::counters::count;
 use crate::failure::Failure;
-use crate::lock::{Outermost, Token};
+use crate::lock::{Outermost, Root, Token};
+use crate::nic::{Nic, Pair};
+use crate::owner::Workspace;
 use crate::shared::Shared;
 use crate::table::Entry;
 
@@ -26,16 +27,15 @@ impl Shared {
     /// Looks whether the NIC has fallen silent.
     pub(crate) fn watch(
         &self,
-        held: &mut Token<'_, impl Outermost>,
         now: Duration,
         queue: usize,
         completions: usize,
-        outstanding: usize,
+        pair: Option<&Pair>,
     ) {
         let cell = &self.queues[queue].quiet_since;
-        if completions > 0 || outstanding == 0 {
+        let Some(pair) = pair.filter(|pair| completions == 0 && pair.is_sending()) else {
             return cell.store(0, Ordering::Relaxed);
-        }
+        };
         let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX).max(1);
         let since = match cell.load(Ordering::Relaxed) {
             0 => {
@@ -46,20 +46,20 @@ impl Shared {
         };
         if now.saturating_sub(since) >= PATIENCE {
             cell.store(0, Ordering::Relaxed);
-            if !self.nic.is_well(held, queue) {
+            if !Nic::is_well(pair) {
                 tracing::error!(queue, "the NIC is silent and not well");
                 self.note_trouble(queue);
             }
         }
     }
 
-    /// Acts on trouble, if there is some: what was posted comes back as aborted, and TCP sends it again. If
-    /// the NIC is past help, everything ends.
+    /// Acts on trouble, if there is some: the queue pair starts over, what was posted comes back as aborted, and TCP
+    /// sends it again. If the NIC is past help, everything ends.
     pub(crate) fn rescue(
         &self,
         held: &mut Token<'_, impl Outermost>,
         queue: usize,
-        done: &mut Vec<Completed<()>>,
+        work: &mut Workspace,
     ) {
         let trouble = &self.queues[queue].trouble;
         // A look first: it costs less than an exchange, and usually there is none.
@@ -69,11 +69,43 @@ impl Shared {
         {
             return;
         }
-        match self.nic.recover(held, &self.config, done) {
-            Ok(()) => tracing::info!(queue, "queue pairs recovered"),
+        let Workspace {
+            pair: Some(pair),
+            done,
+            ..
+        } = work
+        else {
+            return;
+        };
+        match self.nic.recover(held, queue, pair, &self.config, done) {
+            Ok(reset) => {
+                tracing::info!(queue, "queue pair recovered");
+                if reset {
+                    self.alarm_others(queue);
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "the NIC is lost");
                 self.end(held);
+            }
+        }
+    }
+
+    /// The device was reset for the sake of one queue pair: the owners of the others start theirs over.
+    fn alarm_others(&self, queue: usize) {
+        for other in (0..self.queues.len()).filter(|other| *other != queue) {
+            self.queues[other].trouble.store(true, Ordering::Relaxed);
+            self.nic.wake(other);
+        }
+    }
+
+    /// Closes all queue pairs. Cannot fail.
+    pub(crate) fn close_queues(&self, root: &mut Token<'_, Root>) {
+        self.nic.end_reception();
+        for (number, queue) in self.queues.iter().enumerate() {
+            let (mut work, mut held) = root.lock(&queue.workspace);
+            if let Some(pair) = work.pair.take() {
+                self.nic.close(&mut held, number, pair);
             }
         }
     }

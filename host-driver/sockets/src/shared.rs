@@ -16,7 +16,7 @@ use crate::echo::Inbox;
 use crate::listener::{Listener, Listeners};
 use crate::lock::{Leaf, Ordered, Owner, Precedes, TimersLevel, Token};
 use crate::neighbours::Neighbours;
-use crate::nic::Nic;
+use crate::nic::{Nic, Pair};
 use crate::owner::Workspace;
 use crate::pcb::Pcb;
 use crate::slots::Mail;
@@ -80,6 +80,16 @@ pub(crate) struct Queue {
     pub(crate) quiet_since: AtomicU64,
     /// Until when the owner sleeps at most, in nanoseconds; 0 while it is awake.
     pub(crate) sleeps_until: AtomicU64,
+}
+
+impl Queue {
+    /// A queue pair for its owner.
+    pub(crate) fn new(pair: Pair) -> Self {
+        Self {
+            workspace: Ordered::new(Workspace::new(pair)),
+            ..Self::default()
+        }
+    }
 }
 
 impl Shared {

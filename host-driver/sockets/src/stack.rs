@@ -156,7 +156,7 @@ impl Stack {
         rings: QueueConfig,
     ) -> Result<Self, StackError> {
         let neighbours = Neighbours::new(Arc::new(config.ip.clone()))?;
-        let nic = Nic::open(nic, &config, rings, config.queue_pairs)?;
+        let (nic, pairs) = Nic::open(nic, &config, rings, config.queue_pairs)?;
         config.tcp.max_transmit = if nic.has_tso() {
             config.tcp.max_transmit.min(nic_abi::tx::PAYLOAD_MAX)
         } else {
@@ -176,7 +176,7 @@ impl Stack {
             sockets: Arc::new(Census::default()),
             udp: udp::Sockets::new(&config),
             neighbours,
-            queues: (0..nic.queues()).map(|_| Queue::default()).collect(),
+            queues: pairs.into_iter().map(Queue::new).collect(),
             nic,
             unresolved: Ordered::default(),
             echoes: Ordered::default(),
@@ -267,7 +267,7 @@ impl Stack {
         for queue in &shared.queues {
             drop(queue.timers.clear(root));
         }
-        shared.nic.close(root);
+        shared.close_queues(root);
         shared.end_slots(root);
     }
 

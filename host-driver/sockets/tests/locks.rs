@@ -12,8 +12,8 @@ use longshore_sockets::{TcpListener, TcpStream};
 use sim_wire::{Picos, Station};
 
 /// Read-modify-writes of the owner for frames of one connection that came together, their ACKs included.
-const ALONE: u64 = 13;
-const BATCH_OF_8: u64 = 13;
+const ALONE: u64 = 6;
+const BATCH_OF_8: u64 = 6;
 
 type Identities = BTreeSet<(&'static str, usize)>;
 

@@ -94,7 +94,7 @@ impl Shared {
             free
         };
         *self.quiesced.lock() = Some(quiesced);
-        for stranded in freed {
+        for stranded in freed.into_iter().filter(Stranded::is_of_pair) {
             self.give_back(stranded.queue);
         }
     }

@@ -11,6 +11,8 @@ pub struct Counters {
     pub sent: u64,
     /// Transmit requests given back unsent (or in the dark) by a recovery.
     pub aborted: u64,
+    /// Transmit requests that the NIC completed with an error.
+    pub failed: u64,
     /// Posts refused for lack of room.
     pub sq_full: u64,
     /// Frames received.
@@ -45,6 +47,19 @@ impl Counters {
     /// Doorbells of all kinds.
     pub fn doorbells(&self) -> u64 {
         self.sq_doorbells + self.rq_doorbells + self.cq_doorbells
+    }
+
+    /// These, and what the submission side has counted.
+    pub(super) fn with_submission(&self, submission: &Self) -> Self {
+        Self {
+            posted: submission.posted,
+            descriptors: submission.descriptors,
+            sent: submission.sent,
+            sq_full: submission.sq_full,
+            sq_doorbells: submission.sq_doorbells,
+            bad_tx_head: self.bad_tx_head + submission.bad_tx_head,
+            ..*self
+        }
     }
 
     /// Completions that break the contract: 0 with a NIC that keeps it.

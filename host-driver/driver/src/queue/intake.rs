@@ -5,7 +5,7 @@ use longshore_refs::holder::B;
 use nic_abi::{
     block::Feature,
     completion::{Completion, RxCompletion, UnknownCompletion},
-    fault::QueueFault,
+    fault::{QueueFault, Status},
 };
 
 use super::{Completed, QueuePair};
@@ -48,11 +48,17 @@ impl<T: Send> QueuePair<T> {
                 segments,
                 ..
             }) => {
-                let sent = &mut self.counters.sent;
-                let retired = self.sq.retire(head, status, segments, |owner, outcome| {
-                    *sent += 1;
-                    done.push(Completed::Sent { owner, outcome });
-                });
+                let retired = match &mut self.submitter {
+                    Some(submitter) => {
+                        submitter.retire(head, status, segments, |owner, outcome| {
+                            done.push(Completed::Sent { owner, outcome });
+                        })
+                    }
+                    None => self.progress.finish(head),
+                };
+                if retired.is_ok() && status != Status::Ok {
+                    self.counters.failed += 1;
+                }
                 if retired.is_err() {
                     self.counters.bad_tx_head += 1;
                     self.complain("transmit completion for no request of the NIC's", entry);
@@ -61,6 +67,7 @@ impl<T: Send> QueuePair<T> {
             Ok(Completion::Event { index, fault }) if fault != QueueFault::None => {
                 self.counters.quarantines += 1;
                 self.quarantined = true;
+                self.show_state();
                 tracing::warn!(
                     queue = self.index,
                     ?fault,

@@ -18,7 +18,7 @@ use nic_abi::{
 
 use super::{
     Chain, Completed, CompletionQueue, Counters, QueueConfig, QueuePair, ReceiveQueue, Submission,
-    TxOutcome, entries::Entries,
+    Submitter, TxOutcome, entries::Entries,
 };
 use crate::{DriverError, mapping::Mapping, nic::Shared};
 
@@ -37,12 +37,29 @@ pub enum Health {
 pub(crate) struct Stranded {
     pub(crate) queue: u32,
     pub(crate) enabled: Stamp,
-    _rings: Option<Mapping>,
+    /// Reference M; `None` if the queue pair itself lives on.
+    rings: Option<Mapping>,
     tx: Vec<Chunk<D>>,
     rx: Vec<Chunk<B>>,
 }
 
 impl Stranded {
+    /// What a submission side held that went away alone.
+    pub(super) fn of_submitter(queue: u32, enabled: Stamp, tx: Vec<Chunk<D>>) -> Self {
+        Self {
+            queue,
+            enabled,
+            rings: None,
+            tx,
+            rx: Vec::new(),
+        }
+    }
+
+    /// Whether the index of the queue pair is free with it.
+    pub(crate) fn is_of_pair(&self) -> bool {
+        self.rings.is_some()
+    }
+
     pub(crate) fn buffers(&self) -> usize {
         self.tx.len() + self.rx.len()
     }
@@ -81,6 +98,7 @@ impl<T: Send> QueuePair<T> {
         let cq = CompletionQueue::new(ring(layout.cq, config.cq_log2));
         let recycled = Vec::with_capacity(rq.len().into());
         let epoch = shared.epoch();
+        let submitter = Submitter::new(Arc::clone(&shared), index, sq);
         let mut this = Self {
             shared,
             index,
@@ -91,7 +109,8 @@ impl<T: Send> QueuePair<T> {
             epoch,
             quarantined: false,
             live: false,
-            sq,
+            progress: Arc::clone(&submitter.progress),
+            submitter: Some(submitter),
             rq,
             cq,
             buffers,
@@ -110,6 +129,7 @@ impl<T: Send> QueuePair<T> {
         self.write(queue::CONTROL, 0)?;
         self.wait_inactive()?;
         self.cq.reset();
+        self.progress.reset();
         let iova = self.memory.as_ref().map_or(0, |m| m.iova);
         let layout = self.config.layout();
         for (low, high, offset) in [
@@ -138,8 +158,12 @@ impl<T: Send> QueuePair<T> {
         // From here on the NIC may use the rings.
         self.enabled = Stamp::now();
         self.live = true;
+        if let Some(submitter) = &mut self.submitter {
+            (submitter.epoch, submitter.enabled) = (self.epoch, self.enabled);
+        }
         // Down until the NIC says that it is up.
         self.quarantined = true;
+        self.show_state();
         self.write(queue::CONTROL, queue::CONTROL_ENABLE.of(1))?;
         let status = self.read(queue::STATUS)?;
         if status == u32::MAX {
@@ -152,7 +176,20 @@ impl<T: Send> QueuePair<T> {
             });
         }
         self.quarantined = false;
+        self.show_state();
         self.replenish(true)
+    }
+
+    /// Tells the submission side, wherever it is.
+    pub(super) fn show_state(&self) {
+        self.progress
+            .set_state(self.quarantined || !self.live, !self.live);
+    }
+
+    /// Gives up all requests, if the submission side is here: owners to `each`, references D to the caller.
+    fn abandon(&mut self, each: impl FnMut(T)) -> Vec<Chunk<D>> {
+        let submitter = self.submitter.as_mut();
+        submitter.map_or_else(Vec::new, |s| s.sq.abandon(each).into())
     }
 
     fn wait_inactive(&self) -> Result<(), DeviceError> {
@@ -173,6 +210,7 @@ impl<T: Send> QueuePair<T> {
             self.shared.check_alive()?;
         }
         self.live = false;
+        self.show_state();
         Ok(())
     }
 
@@ -180,15 +218,15 @@ impl<T: Send> QueuePair<T> {
     fn settle(&mut self, done: &mut Vec<Completed<T>>) {
         let all = self.cq.len().into();
         self.drain(all, done);
-        let aborted = &mut self.counters.aborted;
-        let released = self.sq.abandon(|owner| {
-            *aborted += 1;
+        let before = done.len();
+        let released = self.abandon(|owner| {
             done.push(Completed::Sent {
                 owner,
                 outcome: TxOutcome::Aborted,
             });
         });
         drop(released);
+        self.counters.aborted += (done.len() - before) as u64;
         if let Chain::Begun(frame) = std::mem::replace(&mut self.chain, Chain::None) {
             self.recycle(frame);
         }
@@ -202,8 +240,13 @@ impl<T: Send> QueuePair<T> {
     ///
     /// # Errors
     /// [`DriverError::Device`] if the NIC does not stop: then [`crate::Nic::reset`], and recover again. What
-    /// [`crate::Nic::queue_pair`] reports.
+    /// [`crate::Nic::queue_pair`] reports. [`DriverError::BadConfig`] while the submission side is lent.
     pub fn recover(&mut self, done: &mut Vec<Completed<T>>) -> Result<(), DriverError> {
+        if self.submitter.is_none() {
+            return Err(DriverError::BadConfig(
+                "the submission side is lent: give it back before the queue pair starts over",
+            ));
+        }
         self.stop()?;
         self.settle(done);
         self.start()
@@ -239,7 +282,7 @@ impl<T: Send> QueuePair<T> {
         };
         if let Err(error) = self.stop() {
             tracing::warn!(queue = self.index, %error, "queue pair does not stop");
-            let tx = self.sq.abandon(|owner| {
+            let tx = self.abandon(|owner| {
                 done.push(Completed::Sent {
                     owner,
                     outcome: TxOutcome::Aborted,
@@ -248,8 +291,8 @@ impl<T: Send> QueuePair<T> {
             let stranded = Stranded {
                 queue: self.index,
                 enabled: self.enabled,
-                _rings: Some(rings),
-                tx: tx.into(),
+                rings: Some(rings),
+                tx,
                 rx: self.rq.abandon().collect(),
             };
             self.live = false;

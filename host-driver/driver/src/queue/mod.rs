@@ -8,12 +8,14 @@ mod intake;
 mod lifecycle;
 mod receive;
 mod submission;
+mod submitter;
 mod waiting;
 
 pub use config::{Moderation, QueueConfig};
 pub use counters::Counters;
 pub use lifecycle::Health;
 pub(crate) use lifecycle::Stranded;
+pub use submitter::Submitter;
 pub use waiting::Waiting;
 
 use std::{cell::Cell, fmt, marker::PhantomData, sync::Arc, time::Duration};
@@ -27,13 +29,12 @@ use nic_abi::{
     tx::TxContext,
 };
 
-use crate::{
-    DriverError, Piece, PostError, Received, Refusal, mapping::Mapping, nic::Shared, request,
-};
+use crate::{DriverError, Piece, PostError, Received, Refusal, mapping::Mapping, nic::Shared};
 use completion::CompletionQueue;
 use intake::Chain;
 use receive::ReceiveQueue;
 use submission::Submission;
+use submitter::Progress;
 
 /// How a transmit request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,9 @@ pub struct QueuePair<T: Send> {
     quarantined: bool,
     /// False while the NIC has none of this queue pair's memory.
     live: bool,
-    sq: Submission<T>,
+    /// `None` while it is lent.
+    submitter: Option<Submitter<T>>,
+    progress: Arc<Progress>,
     rq: ReceiveQueue,
     cq: CompletionQueue,
     /// Buffers on their way from a frame back to the receive ring, past the pool.
@@ -115,23 +118,42 @@ impl<T: Send> QueuePair<T> {
         pieces: &mut Vec<Piece>,
         owner: T,
     ) -> Result<(), PostError<T>> {
-        let limit = self.shared.identity.frame_limit;
-        let context = match request::check(context, pieces, limit, &self.shared.features) {
-            Ok(context) => context,
-            Err(refusal) => return Err(PostError { refusal, owner }),
-        };
-        let refusal = if self.is_down() {
-            Refusal::Down
-        } else if self.sq.room() < 1 + pieces.len() as u16 {
-            self.counters.sq_full += 1;
-            Refusal::Full
-        } else {
-            self.counters.posted += 1;
-            self.counters.descriptors += 1 + pieces.len() as u64;
-            self.sq.post(context, pieces, owner);
-            return Ok(());
-        };
-        Err(PostError { refusal, owner })
+        match &mut self.submitter {
+            Some(submitter) => submitter.post(context, pieces, owner),
+            None => Err(PostError {
+                refusal: Refusal::Down,
+                owner,
+            }),
+        }
+    }
+
+    /// Lends the submission side to whoever posts from now on, perhaps in another thread. Meanwhile nothing can be posted
+    /// here, [`QueuePair::poll`] reports no [`Completed::Sent`], and the queue pair cannot be recovered. `None` if it is lent
+    /// already.
+    pub fn lend(&mut self) -> Option<Submitter<T>> {
+        self.submitter.take()
+    }
+
+    /// Takes back what was lent.
+    ///
+    /// # Errors
+    /// Another queue pair's submission side, as it is.
+    pub fn take_back(&mut self, submitter: Submitter<T>) -> Result<(), Submitter<T>> {
+        if !Arc::ptr_eq(&self.progress, &submitter.progress) {
+            return Err(submitter);
+        }
+        self.submitter = Some(submitter);
+        Ok(())
+    }
+
+    /// Whether the NIC has requests that it has not completed.
+    pub fn is_sending(&self) -> bool {
+        self.progress.is_sending()
+    }
+
+    /// Whether completed requests wait to be given back by [`Submitter::reclaim`].
+    pub fn is_reclaimable(&self) -> bool {
+        self.progress.is_reclaimable()
     }
 
     /// Shows the NIC what was posted: one doorbell, none if there is nothing new.
@@ -139,11 +161,7 @@ impl<T: Send> QueuePair<T> {
     /// # Errors
     /// What the transport reports.
     pub fn ring(&mut self) -> Result<(), DriverError> {
-        if let Some(tail) = self.sq.take_tail() {
-            self.counters.sq_doorbells += 1;
-            self.doorbell(queue::SQ_DOORBELL, queue::SQ_TAIL.of(tail.into()))?;
-        }
-        Ok(())
+        self.submitter.as_mut().map_or(Ok(()), Submitter::ring)
     }
 
     /// Handles up to `budget` completions and appends what they mean to `done`; posts fresh receive buffers and
@@ -266,12 +284,12 @@ impl<T: Send> QueuePair<T> {
 
     /// Descriptors that can be posted; a request takes one more than it has pieces.
     pub fn room(&self) -> usize {
-        self.sq.room().into()
+        self.submitter.as_ref().map_or(0, Submitter::room)
     }
 
-    /// Transmit requests that are not done.
+    /// Transmit requests that are not done; 0 while the submission side is lent.
     pub fn outstanding(&self) -> usize {
-        self.sq.outstanding()
+        self.submitter.as_ref().map_or(0, Submitter::outstanding)
     }
 
     /// Index of the queue pair in the NIC.
@@ -279,9 +297,12 @@ impl<T: Send> QueuePair<T> {
         self.index
     }
 
-    /// What it has seen and done.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    /// What it has seen and done. While the submission side is lent, without what that has done.
+    pub fn counters(&self) -> Counters {
+        match &self.submitter {
+            Some(submitter) => self.counters.with_submission(&submitter.counters),
+            None => self.counters,
+        }
     }
 
     fn doorbell(

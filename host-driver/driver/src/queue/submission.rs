@@ -115,14 +115,20 @@ impl<T> Submission<T> {
         Some(self.tail)
     }
 
+    /// First descriptor that is not done.
+    pub(crate) fn head(&self) -> u16 {
+        self.head
+    }
+
     /// All requests up to `head` are done, the last with `status` and `segments`: hands their owners to `each`
-    /// and lets go of their references D.
+    /// and their references D to `released`.
     pub(crate) fn retire(
         &mut self,
         head: u16,
         status: Status,
-        segments: u32,
+        segments: Option<u32>,
         mut each: impl FnMut(T, TxOutcome),
+        released: &mut impl FnMut(Chunk<D>),
     ) -> Result<(), BadHead> {
         let done = distance(self.head, head);
         let start = self.head;
@@ -139,12 +145,11 @@ impl<T> Submission<T> {
             let Some(request) = self.requests.pop_front() else {
                 break;
             };
-            self.buffers.drain(..usize::from(request.buffers));
+            self.buffers
+                .drain(..usize::from(request.buffers))
+                .for_each(&mut *released);
             let outcome = if i == last {
-                TxOutcome::Done {
-                    status,
-                    segments: Some(segments),
-                }
+                TxOutcome::Done { status, segments }
             } else {
                 // Failed requests are always completed themselves.
                 TxOutcome::Done {

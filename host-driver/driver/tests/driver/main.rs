@@ -4,6 +4,7 @@
 mod adversary;
 mod allocation;
 mod drops;
+mod lend;
 mod lifecycle;
 mod open;
 mod receive;

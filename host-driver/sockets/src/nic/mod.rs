@@ -1,4 +1,5 @@
-//! The NIC as the stack uses it: queue pairs behind locks, send memory, offloads.
+//! The NIC as the stack uses it: the owner's side of each queue pair, submission rings behind locks, send memory,
+//! offloads.
 
 mod tx;
 
@@ -6,8 +7,11 @@ use std::sync::Arc;
 
 use ip_core::MAX_HEADER_LEN;
 use longshore_device::Interrupt;
-use longshore_dma::Pool;
-use longshore_driver::{Completed, DriverError, Health, Piece, QueueConfig, QueuePair, Reception};
+use longshore_dma::{Chunk, Pool};
+use longshore_driver::{
+    Completed, DriverError, Health, Piece, QueueConfig, QueuePair, Reception, Submitter,
+};
+use longshore_refs::holder::Own;
 
 use crate::config::StackConfig;
 use crate::lock::{Ordered, Outermost, Precedes, Ring, Token};
@@ -23,14 +27,44 @@ const RECEIVE_BUFFER: usize = 2048;
 /// Descriptors that a request may take: context, header, 64 KiB of payload across chunks.
 const DESCRIPTORS: usize = 2 + 65_536 / SEND_CHUNK + 2;
 
-/// Rings of a queue pair, under their lock.
+/// A queue pair without its submission side, which is lent to the [`Rings`]: it polls and receives, under the right to
+/// drive it and no other lock.
+pub(crate) type Pair = QueuePair<()>;
+
+/// The submission side of a queue pair, under its lock.
 #[derive(Debug)]
 pub(crate) struct Rings {
-    /// `None` once the stack is shut down, and while somebody waits for the NIC with it: never under the lock.
-    pair: Option<QueuePair<()>>,
-    closed: bool,
+    /// `None` once the stack is shut down, and while the queue pair starts over: who wants to post finds no room.
+    submitter: Option<Submitter<()>>,
+    /// Chunks of headers that the NIC is done with, on their way to the next headers past the pool.
+    spare: Vec<Chunk<Own>>,
     headers: Pool,
     pieces: Vec<Piece>,
+}
+
+impl Rings {
+    /// Takes back what the NIC is done with.
+    fn reclaim(&mut self) {
+        let Self {
+            submitter: Some(submitter),
+            spare,
+            headers,
+            ..
+        } = self
+        else {
+            return;
+        };
+        submitter.reclaim(drop, |chunk| {
+            if headers.owns(&chunk) && chunk.is_unique() {
+                spare.push(chunk.transfer());
+            }
+        });
+    }
+
+    /// Memory for a header.
+    fn header(&mut self) -> Option<Chunk<Own>> {
+        self.spare.pop().or_else(|| self.headers.take())
+    }
 }
 
 /// The NIC.
@@ -47,17 +81,18 @@ pub(crate) struct Nic {
 }
 
 impl Nic {
-    /// Sets the port up and opens `queues` queue pairs, at least one.
+    /// Sets the port up and opens `queues` queue pairs, at least one. They go to their owners.
     pub(crate) fn open(
         driver: longshore_driver::Nic,
         config: &StackConfig,
         queue: QueueConfig,
         queues: u32,
-    ) -> Result<Self, DriverError> {
+    ) -> Result<(Self, Vec<Pair>), DriverError> {
         let (checksum, tso) = (driver.features().checksum, driver.features().tso);
         let count = queues.max(1);
         let send = driver.pool("send", SEND_CHUNKS, SEND_CHUNK)?;
         let mut rings = Vec::new();
+        let mut pairs = Vec::new();
         let mut interrupts = Vec::new();
         let mut receive = Vec::new();
         for index in 0..count {
@@ -69,14 +104,15 @@ impl Nic {
             let buffers = Arc::new(driver.pool("receive", 2 << queue.rq_log2, RECEIVE_BUFFER)?);
             receive.push(Arc::clone(&buffers));
             let headers = driver.pool("headers", 1 << queue.sq_log2, MAX_HEADER_LEN)?;
-            let pair = driver.queue_pair(index, queue, buffers)?;
+            let mut pair = driver.queue_pair(index, queue, buffers)?;
             interrupts.push(Arc::clone(pair.interrupt()));
             rings.push(Ordered::new(Rings {
-                pair: Some(pair),
-                closed: false,
+                submitter: pair.lend(),
+                spare: Vec::with_capacity(headers.capacity()),
                 headers,
                 pieces: Vec::new(),
             }));
+            pairs.push(pair);
         }
         let nic = Self {
             driver,
@@ -88,7 +124,7 @@ impl Nic {
             receive,
         };
         nic.set_port(config)?;
-        Ok(nic)
+        Ok((nic, pairs))
     }
 
     /// Station address, filter, longest frame; then lets frames in.
@@ -117,11 +153,6 @@ impl Nic {
             all_multicast,
             ..Reception::default()
         })
-    }
-
-    /// Queue pairs.
-    pub(crate) fn queues(&self) -> usize {
-        self.rings.len()
     }
 
     /// Whether the NIC cuts super-segments.
@@ -154,121 +185,67 @@ impl Nic {
         held: &'t mut Token<'_, L>,
         queue: usize,
     ) -> TxGuard<'t, L> {
-        TxGuard {
-            nic: self,
-            rings: held.lock(&self.rings[queue]).0,
-        }
-    }
-
-    /// Works with a queue pair in a way that may wait for the NIC: nobody's lock is held meanwhile, and whoever
-    /// wants to post finds no room. `None` if there is no queue pair.
-    fn apart<R>(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        queue: usize,
-        work: impl FnOnce(&mut QueuePair<()>) -> R,
-    ) -> Option<R> {
-        let rings = &self.rings[queue];
-        let mut pair = held.with(rings, |rings| rings.pair.take())?;
-        let result = work(&mut pair);
-        let left = held.with(rings, |rings| {
-            if rings.closed {
-                return Some(pair);
-            }
-            rings.pair = Some(pair);
-            None
-        });
-        if let Some(pair) = left {
-            // The stack was shut down meanwhile.
-            pair.close(&mut Vec::new());
-        }
-        Some(result)
-    }
-
-    /// Takes up to `budget` completions; how many there were, and how many requests are outstanding still.
-    pub(crate) fn poll(
-        &self,
-        held: &mut Token<'_, impl Precedes<Ring>>,
-        queue: usize,
-        budget: usize,
-        done: &mut Vec<Completed<()>>,
-    ) -> Result<(usize, usize), DriverError> {
-        match &mut held.lock(&self.rings[queue]).0.pair {
-            Some(pair) => Ok((pair.poll(budget, done)?, pair.outstanding())),
-            None => Ok((0, 0)),
-        }
-    }
-
-    /// Gives received frames back.
-    pub(crate) fn recycle(
-        &self,
-        held: &mut Token<'_, impl Precedes<Ring>>,
-        queue: usize,
-        frames: &mut Vec<longshore_driver::Received>,
-    ) {
-        if frames.is_empty() {
-            return;
-        }
         let (mut rings, _) = held.lock(&self.rings[queue]);
-        for frame in frames.drain(..) {
-            match &mut rings.pair {
-                Some(pair) => pair.recycle(frame),
-                None => drop(frame),
-            }
+        rings.reclaim();
+        TxGuard { nic: self, rings }
+    }
+
+    /// Makes a queue pair whole: nobody posts on it any more.
+    fn join(&self, held: &mut Token<'_, impl Precedes<Ring>>, queue: usize, pair: &mut Pair) {
+        let lent = held.with(&self.rings[queue], |rings| rings.submitter.take());
+        if let Some(submitter) = lent {
+            // It is its own.
+            let taken = pair.take_back(submitter);
+            debug_assert!(taken.is_ok());
         }
     }
 
     /// Whether the NIC says that a queue pair works. Reads registers.
-    pub(crate) fn is_well(&self, held: &mut Token<'_, impl Outermost>, queue: usize) -> bool {
-        self.apart(held, queue, |pair| matches!(pair.health(), Ok(Health::Up)))
-            .unwrap_or(true)
+    pub(crate) fn is_well(pair: &Pair) -> bool {
+        matches!(pair.health(), Ok(Health::Up))
     }
 
-    /// Starts all queue pairs over and sets the port up again; by a reset of the device if they do not stop.
-    /// What was posted comes back as aborted.
+    /// Starts a queue pair over and sets the port up again; by a reset of the device if it does not stop. What was
+    /// posted comes back as aborted. Returns whether the device was reset: then the other queue pairs have to start over,
+    /// too, each by its owner.
     pub(crate) fn recover(
         &self,
         held: &mut Token<'_, impl Outermost>,
+        queue: usize,
+        pair: &mut Pair,
         config: &StackConfig,
         done: &mut Vec<Completed<()>>,
-    ) -> Result<(), DriverError> {
-        if let Err(error) = self.start_over(held, done) {
-            tracing::warn!(%error, "queue pairs do not recover, resetting the device");
-            self.driver.reset()?;
-            self.start_over(held, done)?;
-        }
-        self.set_port(config)
+    ) -> Result<bool, DriverError> {
+        self.join(held, queue, pair);
+        let result = self.start_over(pair, done);
+        let submitter = pair.lend();
+        // Its end is nobody's business under the lock: there is none, for it was taken out above.
+        held.with(&self.rings[queue], |rings| rings.submitter = submitter);
+        let reset = result?;
+        self.set_port(config)?;
+        Ok(reset)
     }
 
     fn start_over(
         &self,
-        held: &mut Token<'_, impl Outermost>,
+        pair: &mut Pair,
         done: &mut Vec<Completed<()>>,
-    ) -> Result<(), DriverError> {
-        for queue in 0..self.rings.len() {
-            self.apart(held, queue, |pair| pair.recover(done))
-                .transpose()?;
-        }
-        Ok(())
-    }
-
-    /// Asks for an interrupt at the next completion.
-    pub(crate) fn arm(
-        &self,
-        held: &mut Token<'_, impl Precedes<Ring>>,
-        queue: usize,
-    ) -> Result<(), DriverError> {
-        match &mut held.lock(&self.rings[queue]).0.pair {
-            Some(pair) => pair.arm(),
-            None => Ok(()),
-        }
+    ) -> Result<bool, DriverError> {
+        let Err(error) = pair.recover(done) else {
+            return Ok(false);
+        };
+        tracing::warn!(%error, "the queue pair does not recover, resetting the device");
+        self.driver.reset()?;
+        pair.recover(done)?;
+        Ok(true)
     }
 
     /// Transmit requests that the NIC has not completed.
     pub(crate) fn outstanding(&self, held: &mut Token<'_, impl Precedes<Ring>>) -> usize {
         let of = |rings: &Ordered<Ring, Rings>| {
             held.with(rings, |rings| {
-                rings.pair.as_ref().map_or(0, QueuePair::outstanding)
+                rings.reclaim();
+                rings.submitter.as_ref().map_or(0, Submitter::outstanding)
             })
         };
         self.rings.iter().map(of).sum()
@@ -276,24 +253,23 @@ impl Nic {
 
     /// Chunks of headers, and receive buffers, that are not in their pools.
     pub(crate) fn taken(&self, held: &mut Token<'_, impl Precedes<Ring>>) -> (usize, usize) {
-        let headers = |rings: &Ordered<Ring, Rings>| held.with(rings, |r| r.headers.taken());
+        let headers = |rings: &Ordered<Ring, Rings>| {
+            held.with(rings, |r| r.headers.taken().saturating_sub(r.spare.len()))
+        };
         let headers = self.rings.iter().map(headers).sum();
         (headers, self.receive.iter().map(|pool| pool.taken()).sum())
     }
 
-    /// Closes all queue pairs: whatever the NIC held is given back, at the latest by a confirmed quiesce.
-    pub(crate) fn close(&self, held: &mut Token<'_, impl Outermost>) {
+    /// Lets no frames in any more.
+    pub(crate) fn end_reception(&self) {
         if let Err(error) = self.driver.set_reception(Reception::default()) {
             tracing::warn!(%error, "reception could not be switched off");
         }
-        for rings in &self.rings {
-            let pair = held.with(rings, |rings| {
-                rings.closed = true;
-                rings.pair.take()
-            });
-            if let Some(pair) = pair {
-                pair.close(&mut Vec::new());
-            }
-        }
+    }
+
+    /// Closes a queue pair: whatever the NIC held is given back, at the latest by a confirmed quiesce.
+    pub(crate) fn close(&self, held: &mut Token<'_, impl Outermost>, queue: usize, mut pair: Pair) {
+        self.join(held, queue, &mut pair);
+        pair.close(&mut Vec::new());
     }
 }

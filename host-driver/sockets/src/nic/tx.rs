@@ -20,11 +20,11 @@ impl<Before> TxGuard<'_, Before> {
     /// Whether the largest request fits.
     pub(crate) fn has_room(&self) -> bool {
         let rings = &*self.rings;
-        !rings.headers.is_dry()
+        !(rings.spare.is_empty() && rings.headers.is_dry())
             && rings
-                .pair
+                .submitter
                 .as_ref()
-                .is_some_and(|pair| !pair.is_down() && pair.room() >= DESCRIPTORS)
+                .is_some_and(|to| !to.is_down() && to.room() >= DESCRIPTORS)
     }
 
     /// Posts a TCP segment, or with `mss` a super-segment. The NIC sees it at the next commit.
@@ -70,7 +70,7 @@ impl<Before> TxGuard<'_, Before> {
             }),
             ..FRAME_AS_IT_IS
         };
-        let chunk = self.rings.headers.take().ok_or(Refusal::Full)?;
+        let chunk = self.rings.header().ok_or(Refusal::Full)?;
         self.push(chunk, header.bytes())?;
         self.rings.pieces.extend(payload);
         self.post(context)
@@ -78,12 +78,12 @@ impl<Before> TxGuard<'_, Before> {
 
     /// Posts a whole frame as it is.
     pub(crate) fn post_frame(&mut self, frame: &[u8]) -> Result<(), Refusal> {
-        let pool = if frame.len() <= MAX_HEADER_LEN {
-            &self.rings.headers
+        let chunk = if frame.len() <= MAX_HEADER_LEN {
+            self.rings.header()
         } else {
-            &self.nic.send
+            self.nic.send.take()
         };
-        let chunk = pool.take().ok_or(Refusal::Full)?;
+        let chunk = chunk.ok_or(Refusal::Full)?;
         self.push(chunk, frame)?;
         self.post(FRAME_AS_IT_IS)
     }
@@ -123,8 +123,8 @@ impl<Before> TxGuard<'_, Before> {
 
     fn post(&mut self, context: TxContext) -> Result<(), Refusal> {
         let rings = &mut *self.rings;
-        let posted = match &mut rings.pair {
-            Some(pair) => pair
+        let posted = match &mut rings.submitter {
+            Some(submitter) => submitter
                 .post(context, &mut rings.pieces, ())
                 .map_err(|error| error.refusal),
             None => Err(Refusal::Down),
@@ -135,8 +135,8 @@ impl<Before> TxGuard<'_, Before> {
 
     /// Shows the NIC what was posted: one doorbell.
     pub(crate) fn commit(&mut self) {
-        if let Some(pair) = &mut self.rings.pair
-            && let Err(error) = pair.ring()
+        if let Some(submitter) = &mut self.rings.submitter
+            && let Err(error) = submitter.ring()
         {
             tracing::warn!(%error, "doorbell failed");
         }
