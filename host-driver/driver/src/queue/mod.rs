@@ -138,6 +138,10 @@ impl<T: Send> QueuePair<T> {
     ///
     /// # Errors
     /// Another queue pair's submission side, as it is.
+    #[expect(
+        clippy::result_large_err,
+        reason = "moved once in the life of a queue pair"
+    )]
     pub fn take_back(&mut self, submitter: Submitter<T>) -> Result<(), Submitter<T>> {
         if !Arc::ptr_eq(&self.progress, &submitter.progress) {
             return Err(submitter);
