@@ -224,11 +224,11 @@ impl Shared {
     ) {
         match completion {
             Completion::Added(flow, added) => {
-                if added == Added::Entered && !keeps(Rule::StayHashed) {
-                    self.unhash_for_its_slot(held, slots, flow, epoch);
-                }
                 if let Some(reference) = slots.on_added(flow, epoch, added) {
                     reference.lock(held).0.flow = None;
+                }
+                if !keeps(Rule::StayHashed) {
+                    self.unhash_for_its_slot(held, slots, flow, epoch);
                 }
             }
             Completion::Deleted(flow) => {
