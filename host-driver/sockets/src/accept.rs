@@ -25,6 +25,27 @@ use crate::tcp::Tcp;
 ///
 /// As `std::net::TcpListener`: dropping it and its clones ends listening and aborts the connections that nobody
 /// has accepted.
+///
+/// What listens can be neither read nor written, and what can be read and written never begins to listen: a race of
+/// `listen` with either on the same socket does not compile.
+///
+/// ```compile_fail,E0277
+/// fn race_13_read(listener: &mut longshore_sockets::TcpListener) {
+///     std::io::Read::read(listener, &mut [0; 1]);
+/// }
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn race_13_write(listener: &mut longshore_sockets::TcpListener) {
+///     std::io::Write::write(listener, &[0; 1]);
+/// }
+/// ```
+///
+/// ```compile_fail,E0599
+/// fn race_13_listen(stream: longshore_sockets::TcpStream) {
+///     stream.listen(1);
+/// }
+/// ```
 pub struct TcpListener {
     file: Arc<ListenerFile>,
 }

@@ -15,6 +15,8 @@ pub enum Rule {
     StopTimer,
     /// Race 11: a timer of 2MSL that fires looks whether the record is still the one that armed it.
     RecheckTimeWait,
+    /// Race 19: whoever completes a handshake looks whether its half-open entry is still there.
+    PromoteOnce,
     /// Race 20: a connection that enters TIME-WAIT gives up its slot of the flow table.
     LeaveAtTimeWait,
     /// Race 30: a connection with a slot of the flow table can be found by its tuple, too.

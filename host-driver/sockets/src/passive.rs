@@ -214,7 +214,7 @@ impl Shared {
         let swapped = {
             let (mut shard, _) = self.table.shard(held, tuple);
             match shard.get_mut(tuple) {
-                Some(entry) if entry.is_half_open(timer) => {
+                Some(entry) if entry.is_half_open(timer) || !keeps(Rule::PromoteOnce) => {
                     *entry = Entry::Pcb(pcb.handle());
                     true
                 }

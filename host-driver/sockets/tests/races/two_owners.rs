@@ -122,6 +122,14 @@ fn race_19_established_overtakes_half_open() {
     explore(|| established_overtakes_half_open(Rss::ToBoth));
 }
 
+#[test]
+fn race_19_is_found_if_a_handshake_is_completed_twice() {
+    fn race() {
+        established_overtakes_half_open(Rss::ToBoth);
+    }
+    assert!(is_found(Rule::PromoteOnce, race));
+}
+
 /// As above, from the SYN on: every frame on both queue pairs.
 #[test]
 fn race_19_a_whole_handshake_on_two_queue_pairs() {
