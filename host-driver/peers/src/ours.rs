@@ -97,7 +97,7 @@ impl Pair {
         let mut data = [0x5a; 64];
         for end in [0, 1] {
             assert_eq!(self.write(end, &data[..len]), len);
-            self.exchange();
+            self.exchange(end);
             assert_eq!(self.read(1 - end, &mut data), len);
         }
         // A delayed ACK would be sent with the next data.
@@ -113,8 +113,10 @@ impl Pair {
         let (mut sent, mut got) = (0, 0);
         while got < len {
             sent += self.write(0, &chunk[..CHUNK.min(len - sent)]);
-            self.exchange();
+            self.exchange(0);
             got += self.read(1, &mut chunk);
+            // The window may have opened.
+            self.exchange(1);
             self.now += Duration::from_micros(10);
         }
     }
@@ -126,7 +128,7 @@ impl Pair {
     pub fn close(mut self) -> Memory {
         for end in [0, 1] {
             self.ends[end].close(self.now);
-            self.exchange();
+            self.exchange(end);
         }
         assert!(self.ends[0].time_wait().is_some());
         self.memory
@@ -155,17 +157,21 @@ impl Pair {
         len as usize
     }
 
-    fn exchange(&mut self) {
-        let mut moved = true;
-        while moved {
-            moved = false;
-            for from in [0, 1] {
-                while let Some(transmit) = self.ends[from].poll_transmit(self.now) {
-                    moved = true;
-                    self.carry(from, &transmit);
-                }
-            }
+    /// Lets the ends send in turn, `from` first, until one has nothing to say.
+    fn exchange(&mut self, mut from: usize) {
+        while self.speak(from) {
+            from = 1 - from;
         }
+    }
+
+    /// Carries all that an end has to send; true if that was something.
+    fn speak(&mut self, from: usize) -> bool {
+        let mut spoke = false;
+        while let Some(transmit) = self.ends[from].poll_transmit(self.now) {
+            spoke = true;
+            self.carry(from, &transmit);
+        }
+        spoke
     }
 
     fn carry(&mut self, from: usize, transmit: &Transmit) {

@@ -1,6 +1,6 @@
 //! Two sockets of smoltcp on a loopback interface.
 
-use ::smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use ::smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use ::smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Loopback, Medium};
 use ::smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use ::smoltcp::time::{Duration, Instant};
@@ -150,9 +150,10 @@ impl Pair {
 
     fn exchange(&mut self) {
         // Each poll handles what the last one has queued.
-        for _ in 0..4 {
-            self.interface
-                .poll(self.now, &mut self.device, &mut self.sockets);
-        }
+        while self
+            .interface
+            .poll(self.now, &mut self.device, &mut self.sockets)
+            != PollResult::None
+        {}
     }
 }

@@ -15,10 +15,18 @@ use crate::transmit::Transmit;
 impl Connection {
     /// The next segment to send, if there is one. Call until it returns `None`.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
-        let may = cfg!(debug_assertions) && self.may_transmit();
-        let transmit = self.next_transmit(now);
-        debug_assert!(may || transmit.is_none(), "{transmit:?}");
-        transmit
+        if self.may_transmit() {
+            return self.next_transmit(now);
+        }
+        // Most calls end here: a caller asks until there is nothing, and after every batch of segments.
+        if cfg!(debug_assertions) {
+            let transmit = self.next_transmit(now);
+            debug_assert!(transmit.is_none(), "{transmit:?}");
+        }
+        if !matches!(self.state, State::Closed | State::TimeWait) {
+            self.settle_timer(now);
+        }
+        None
     }
 
     fn next_transmit(&mut self, now: Duration) -> Option<Transmit> {
