@@ -8,10 +8,11 @@ use std::process::Command;
 /// The whole workspace, with the gateware in the `longshore` command, which leaves it out by default.
 pub(crate) const WHOLE: [&str; 3] = ["--workspace", "--features", "longshore/rtl"];
 
-/// The workspace's root.
+/// The workspace's root: that of the `cargo xtask` that runs us, which may use what was built elsewhere.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.parent().map(Path::to_path_buf).unwrap_or(here)
 }
 
 /// Where downloaded tools live; ignored by git.

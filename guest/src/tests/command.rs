@@ -63,24 +63,22 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
     let mut told = BufReader::new(serving.stdout.take().context("its output")?);
     let mut first = String::new();
     told.read_line(&mut first)?;
-    let answer = guest
-        .outside
-        .ask(&format!("curl http://192.0.2.1/sample {}", sample::LEN));
-    if answer.is_err() {
+    let ask = |what: String| guest.outside.ask(&what);
+    let answers = ask(format!("download http://192.0.2.1/sample {}", sample::LEN))
+        .and_then(|down| Ok((down, ask("upload http://192.0.2.1/upload".into())?)));
+    if answers.is_err() {
         serving.kill()?;
     }
     let ended = serving.wait()?;
-    let answer = answer?;
+    let (down, up) = answers?;
     let mut rest = String::new();
     told.read_to_string(&mut rest)?;
     ensure!(
         ended.success(),
         "serve-file ended with {ended}: {first}{rest}"
     );
-    ensure!(
-        answer == format!("{sum} {sum}"),
-        "{answer} instead of {sum}"
-    );
+    ensure!(down == sum && up == sum, "{down} and {up} instead of {sum}");
+    eprintln!("serve-file: {rest}");
 
     memory::reserve(0)?;
     run(&["unbind", &nic])?;

@@ -7,17 +7,19 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use ip_core::{Cidr, MacAddr};
-use longshore_device::Device;
+use longshore_device::{Device, MmioCounts};
 use longshore_driver::Nic;
 use longshore_http::{Server, hex};
 use longshore_sockets::{Stack, StackConfig, TcpListener};
+use nic_abi::stats::Stat;
 
 use super::{Guest, sample, sample::LEN};
-use crate::card;
+use crate::card::{self, Card};
 
 /// Ours, found by ARP.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const MAC: [u8; 6] = [2, 0x4c, 0x53, 0, 0, 0x77];
+
 /// curl outside downloads a file and uploads it again.
 pub(super) fn both_ways(guest: &Guest) -> Result<String> {
     let (_, sum) = sample::make()?;
@@ -33,12 +35,15 @@ pub(super) fn both_ways(guest: &Guest) -> Result<String> {
     let serving = server.clone();
     std::thread::spawn(move || serving.run(&listener));
 
-    let before = card.inner().counts();
-    let answer = guest
+    let before = Mark::set(&card, &stack)?;
+    let down = guest
         .outside
-        .ask(&format!("curl http://{ADDRESS}/sample {LEN}"))?;
-    let (down, up) = answer.split_once(' ').context("two sums")?;
+        .ask(&format!("download http://{ADDRESS}/sample {LEN}"))?;
+    let between = Mark::set(&card, &stack)?;
     ensure!(down == sum, "the download's sum is {down} instead of {sum}");
+    let up = guest
+        .outside
+        .ask(&format!("upload http://{ADDRESS}/upload"))?;
     let upload = server.uploads().pop().context("no upload arrived")?;
     ensure!(
         upload.len == LEN as u64 && up == sum,
@@ -50,20 +55,45 @@ pub(super) fn both_ways(guest: &Guest) -> Result<String> {
         "the upload's sum is {}",
         hex(&upload.sha256)
     );
+    let after = Mark::set(&card, &stack)?;
 
-    let mmio = card.inner().counts().since(&before);
-    let counters = stack.counters();
     // On the console, for whoever wonders what happened.
-    eprintln!("{counters:?}\n{}", stack.nic().statistics()?);
-    let packets = counters.frames_in + counters.transmits;
+    eprintln!("{:?}\n{}", stack.counters(), stack.nic().statistics()?);
     stack.shutdown();
-    ensure!(
-        mmio.reads == 0,
-        "{} register reads on the data path",
-        mmio.reads
-    );
-    let rate = mmio.doorbells() as f64 / packets as f64;
-    Ok(format!(
-        "{LEN} B down and up, SHA-256 equal; {packets} packets, 0 register reads, {rate:.3} doorbells a packet"
-    ))
+    let down = before.until(&between, "down")?;
+    let up = between.until(&after, "up")?;
+    Ok(format!("{LEN} B each way, SHA-256 equal; {down}; {up}"))
+}
+
+/// What was counted up to a moment. What it takes to find out is not counted.
+struct Mark {
+    /// Register accesses before the NIC's own counter was read, and after.
+    reached: MmioCounts,
+    left: MmioCounts,
+    frames: u64,
+}
+
+impl Mark {
+    fn set(card: &Card, stack: &Stack) -> Result<Self> {
+        let reached = card.inner().counts();
+        let frames = stack.counters().frames_in + stack.nic().statistic(Stat::TxFrames)?;
+        Ok(Self {
+            reached,
+            frames,
+            left: card.inner().counts(),
+        })
+    }
+
+    /// Says what was done from `self` to `later`, or that it was too much.
+    fn until(&self, later: &Self, what: &str) -> Result<String> {
+        let mmio = later.reached.since(&self.left);
+        let frames = later.frames - self.frames;
+        let rate = mmio.doorbells() as f64 / frames.max(1) as f64;
+        let said = format!("{what}: {frames} frames, {mmio}: {rate:.3} a frame");
+        ensure!(
+            mmio.reads == 0,
+            "registers are read on the data path: {said}"
+        );
+        Ok(said)
+    }
 }

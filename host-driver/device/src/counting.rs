@@ -1,8 +1,11 @@
 //! Counts register accesses: "no register read on the data path" is a number, not a hope.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use longshore_dma::DmaRegion;
@@ -43,6 +46,24 @@ impl MmioCounts {
             cq_doorbells: self.cq_doorbells - earlier.cq_doorbells,
             command_doorbells: self.command_doorbells - earlier.command_doorbells,
         }
+    }
+}
+
+impl fmt::Display for MmioCounts {
+    /// Doorbells by kind, and register reads; a NIC's data path knows no other writes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} doorbells (SQ {}, RQ {}, CQ {}",
+            self.doorbells(),
+            self.sq_doorbells,
+            self.rq_doorbells,
+            self.cq_doorbells
+        )?;
+        if self.command_doorbells > 0 {
+            write!(f, ", commands {}", self.command_doorbells)?;
+        }
+        write!(f, "), {} register reads", self.reads)
     }
 }
 

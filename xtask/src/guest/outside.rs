@@ -108,7 +108,8 @@ impl Outside {
         let words: Vec<_> = request.split_whitespace().collect();
         match words[..] {
             ["stall", seconds] => self.stall(Duration::from_secs(seconds.parse()?)),
-            ["curl", url, len] => self.curl(url, len.parse()?),
+            ["download", url, len] => self.download(url, len.parse()?),
+            ["upload", url] => self.upload(url),
             ["serve", len] => self.serve(len.parse()?),
             _ => bail!("nobody knows what `{request}` means"),
         }
@@ -123,31 +124,31 @@ impl Outside {
         Ok(String::new())
     }
 
-    /// Downloads `url` and uploads what came; the SHA-256 of both.
-    fn curl(&self, url: &str, len: u64) -> Result<String> {
+    /// Downloads `url`, which has `len` bytes; its SHA-256.
+    fn download(&self, url: &str, len: u64) -> Result<String> {
         fs::create_dir_all(&self.scratch)?;
-        let file = self.scratch.join("file");
-        let path = file.to_str().context("a path that is text")?;
-        let started = Instant::now();
-        self.run_curl(&["--output", path, url])?;
-        let down = started.elapsed();
+        let file = self.file();
+        self.run_curl("down", &["--output", text(&file)?, url])?;
         let bytes = fs::read(&file)?;
         ensure!(
             bytes.len() as u64 == len,
             "{} of {len} bytes came down",
             bytes.len()
         );
-        let sum = hex(&bytes);
-        let (base, _) = url.rsplit_once('/').context("a URL has a slash")?;
-        self.run_curl(&["--upload-file", path, &format!("{base}/upload")])?;
-        let up = started.elapsed() - down;
-        println!(
-            "       curl: down in {:.1} s, up in {:.1} s",
-            down.as_secs_f64(),
-            up.as_secs_f64()
-        );
+        Ok(hex(&bytes))
+    }
+
+    /// Uploads what was downloaded last; its SHA-256.
+    fn upload(&self, url: &str) -> Result<String> {
+        let file = self.file();
+        let sum = hex(&fs::read(&file)?);
+        self.run_curl("up", &["--upload-file", text(&file)?, url])?;
         fs::remove_dir_all(&self.scratch)?;
-        Ok(format!("{sum} {sum}"))
+        Ok(sum)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.scratch.join("file")
     }
 
     /// Serves a file of `len` bytes to one client of the kernel's; its URL and SHA-256.
@@ -159,7 +160,8 @@ impl Outside {
         Ok(format!("http://{}:{port}/file {sum}", file_server::ADDRESS))
     }
 
-    fn run_curl(&self, arguments: &[&str]) -> Result<()> {
+    fn run_curl(&self, what: &str, arguments: &[&str]) -> Result<()> {
+        let started = Instant::now();
         let limit = self.limit.as_secs().to_string();
         let mut curl = self.namespace.command("curl");
         curl.args(["--silent", "--show-error", "--fail", "--max-time", &limit]);
@@ -175,8 +177,16 @@ impl Outside {
                 String::from_utf8_lossy(&output.stderr).trim()
             );
         }
+        println!(
+            "       curl: {what} in {:.1} s",
+            started.elapsed().as_secs_f64()
+        );
         Ok(())
     }
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is text")
 }
 
 /// The SHA-256 of `bytes`, in hexadecimal digits.

@@ -7,7 +7,8 @@ use nic_abi::{
 
 use crate::DriverError;
 
-/// Interrupt moderation.
+/// Interrupt moderation: when the interrupt of an armed completion queue comes. Completions that are there when it is armed
+/// are told of at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moderation {
     /// Least time from the first waiting completion to the interrupt, in units of 256 core cycles.
@@ -29,6 +30,8 @@ pub struct QueueConfig {
     pub vector: u16,
     /// Interrupt moderation.
     pub moderation: Moderation,
+    /// Interrupt moderation while interrupts tell of much: a bulk transfer. The same as `moderation`: no difference is made.
+    pub bulk: Moderation,
 }
 
 impl Default for QueueConfig {
@@ -40,6 +43,7 @@ impl Default for QueueConfig {
             cq_log2: 9,
             vector: 0,
             moderation: Moderation::default(),
+            bulk: Moderation::default(),
         }
     }
 }
@@ -54,6 +58,13 @@ pub(crate) struct Layout {
 }
 
 impl QueueConfig {
+    /// Value of the interrupt register.
+    pub(crate) fn interrupt(&self, moderation: Moderation) -> u32 {
+        queue::INTERRUPT_VECTOR.of(self.vector.into())
+            | queue::INTERRUPT_DELAY.of(moderation.delay.into())
+            | queue::INTERRUPT_COUNT.of(moderation.count.into())
+    }
+
     pub(crate) fn check(&self) -> Result<(), DriverError> {
         let range = LOG2_MIN..=LOG2_MAX;
         if ![self.sq_log2, self.rq_log2, self.cq_log2]

@@ -29,6 +29,8 @@ pub struct Counters {
     pub rq_doorbells: u64,
     /// Doorbells of the completion queue, arming included.
     pub cq_doorbells: u64,
+    /// Changes of the interrupt moderation.
+    pub moderations: u64,
     /// Quarantines.
     pub quarantines: u64,
     /// Completions of a type or status that the contract does not know, or that this driver never asked for.

@@ -17,8 +17,8 @@ use nic_abi::{
 };
 
 use super::{
-    Chain, Completed, CompletionQueue, Counters, QueueConfig, QueuePair, ReceiveQueue, Submission,
-    Submitter, TxOutcome, entries::Entries,
+    Chain, Completed, CompletionQueue, Counters, Moderator, QueueConfig, QueuePair, ReceiveQueue,
+    Submission, Submitter, TxOutcome, entries::Entries,
 };
 use crate::{DriverError, mapping::Mapping, nic::Shared};
 
@@ -116,6 +116,7 @@ impl<T: Send> QueuePair<T> {
             buffers,
             recycled,
             chain: Chain::None,
+            moderator: Moderator::new(&config),
             counters: Counters::default(),
             not_sync: PhantomData,
         };
@@ -148,12 +149,8 @@ impl<T: Send> QueuePair<T> {
                 | queue::SIZES_RQ.of(config.rq_log2)
                 | queue::SIZES_CQ.of(config.cq_log2),
         )?;
-        self.write(
-            queue::INTERRUPT,
-            queue::INTERRUPT_VECTOR.of(config.vector.into())
-                | queue::INTERRUPT_DELAY.of(config.moderation.delay.into())
-                | queue::INTERRUPT_COUNT.of(config.moderation.count.into()),
-        )?;
+        self.moderator = Moderator::new(&config);
+        self.write(queue::INTERRUPT, config.interrupt(config.moderation))?;
         self.epoch = self.shared.epoch();
         // From here on the NIC may use the rings.
         self.enabled = Stamp::now();

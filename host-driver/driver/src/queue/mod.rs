@@ -6,6 +6,7 @@ mod counters;
 mod entries;
 mod intake;
 mod lifecycle;
+mod moderation;
 mod receive;
 mod submission;
 mod submitter;
@@ -32,6 +33,7 @@ use nic_abi::{
 use crate::{DriverError, Piece, PostError, Received, Refusal, mapping::Mapping, nic::Shared};
 use completion::CompletionQueue;
 use intake::Chain;
+use moderation::Moderator;
 use receive::ReceiveQueue;
 use submission::Submission;
 use submitter::Progress;
@@ -96,6 +98,7 @@ pub struct QueuePair<T: Send> {
     /// Buffers on their way from a frame back to the receive ring, past the pool.
     recycled: Vec<Chunk<B>>,
     chain: Chain,
+    moderator: Moderator,
     /// Below everything that holds chunks of it: fields are dropped from top to bottom.
     buffers: Arc<Pool>,
     counters: Counters,
@@ -185,6 +188,7 @@ impl<T: Send> QueuePair<T> {
             return Err(DriverError::Reset);
         }
         let n = self.drain(budget, done);
+        self.moderator.handled(n);
         if !self.is_down() {
             self.replenish(false)?;
             if let Some(head) = self.cq.overdue() {
@@ -242,12 +246,20 @@ impl<T: Send> QueuePair<T> {
         Ok(())
     }
 
-    /// Asks for an interrupt at the next completion and returns credit, in one doorbell. It fires at once if
-    /// completions are there that were not polled.
+    /// Asks for an interrupt at the next completion and returns credit, in one doorbell. If completions are there that were
+    /// not polled, it signals the interrupt itself, without one. Changes the moderation if the load has changed.
     ///
     /// # Errors
     /// What the transport reports.
     pub fn arm(&mut self) -> Result<(), DriverError> {
+        if !self.is_down() && self.has_completions() {
+            self.interrupt.signal();
+            return Ok(());
+        }
+        if let Some(moderation) = self.moderator.sleeps() {
+            self.counters.moderations += 1;
+            self.write(queue::INTERRUPT, self.config.interrupt(moderation))?;
+        }
         let head = self.cq.tell();
         self.counters.cq_doorbells += 1;
         self.doorbell(

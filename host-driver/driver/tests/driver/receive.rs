@@ -3,6 +3,7 @@ use std::time::Duration;
 use longshore_driver::{QueueConfig, Waiting};
 use nic_abi::{
     FlowHandle,
+    block::queue,
     completion::{L4Kind, RxCompletion, Verdict},
 };
 
@@ -256,4 +257,55 @@ fn every_queue_pair_has_its_own_rings() {
     zero.recycle(frame);
     drop((zero, one));
     assert_eq!(bench.rx.taken(), 0);
+}
+
+#[test]
+fn what_is_there_already_costs_no_arming() {
+    let bench = Bench::new();
+    let mut pair = bench.queue();
+    bench.script().deliver(0, &[1; 60], RxCompletion::default());
+    let before = bench.counts();
+    pair.arm().unwrap();
+    assert_eq!(bench.counts(), before);
+    assert!(pair.interrupt().try_take());
+    assert_eq!(poll(&mut pair).len(), 1);
+    pair.arm().unwrap();
+    assert_eq!(bench.counts().since(&before).cq_doorbells, 1);
+    assert!(!pair.interrupt().try_take());
+}
+
+#[test]
+fn under_bulk_load_interrupts_are_moderated_more() {
+    let bench = Bench::new();
+    let bulk = longshore_driver::Moderation { delay: 7, count: 9 };
+    let config = QueueConfig {
+        rq_log2: 5,
+        cq_log2: 6,
+        bulk,
+        ..SMALL
+    };
+    let mut pair: longshore_driver::QueuePair<u32> =
+        bench.nic.queue_pair(0, config, bench.rx.clone()).unwrap();
+    let mut after = |frames: usize| {
+        for _ in 0..frames {
+            bench.script().deliver(0, &[1; 60], RxCompletion::default());
+        }
+        for frame in crate::support::frames(poll(&mut pair)) {
+            pair.recycle(frame);
+        }
+        pair.arm().unwrap();
+        let register = bench.script().queue_register(0, queue::INTERRUPT);
+        assert_eq!(
+            queue::INTERRUPT_VECTOR.get(register),
+            u32::from(SMALL.vector)
+        );
+        (
+            queue::INTERRUPT_DELAY.get(register),
+            queue::INTERRUPT_COUNT.get(register),
+        )
+    };
+    assert_eq!(after(1), (0, 0));
+    assert_eq!(after(16), (7, 9));
+    assert_eq!(after(1), (7, 9));
+    assert_eq!(after(1), (0, 0));
 }

@@ -288,6 +288,7 @@ pub(crate) const SMALL: QueueConfig = QueueConfig {
     cq_log2: 5,
     vector: 1,
     moderation: longshore_driver::Moderation { delay: 0, count: 0 },
+    bulk: longshore_driver::Moderation { delay: 0, count: 0 },
 };
 
 impl Bench {
