@@ -1,6 +1,7 @@
 //! One page on what happened.
 
 use crate::world::host::Host;
+use longshore_device::MmioCounts;
 use nic_abi::stats::Stat;
 use sim_wire::Picos;
 use std::fmt;
@@ -13,8 +14,7 @@ pub struct NicReport {
     pub name: String,
     stats: Vec<(Stat, u64)>,
     cycles: u64,
-    mmio_reads: u64,
-    doorbells: u64,
+    mmio: MmioCounts,
     violations: Vec<String>,
 }
 
@@ -23,11 +23,7 @@ impl NicReport {
     ///
     /// # Errors
     /// The device is gone.
-    pub fn of(
-        name: &str,
-        host: &Host,
-        since: longshore_device::MmioCounts,
-    ) -> anyhow::Result<Self> {
+    pub fn of(name: &str, host: &Host, since: MmioCounts) -> anyhow::Result<Self> {
         // First the register accesses, which reading the statistics would add to.
         let mmio = host.mmio().since(&since);
         let stats = host.statistics()?;
@@ -36,8 +32,7 @@ impl NicReport {
             name: name.to_owned(),
             stats: stats.iter().collect(),
             cycles: nic.cycles(),
-            mmio_reads: mmio.reads,
-            doorbells: mmio.doorbells(),
+            mmio,
             violations: nic.violations(),
         })
     }
@@ -57,7 +52,7 @@ impl NicReport {
 
     /// Register reads of the driver.
     pub fn mmio_reads(&self) -> u64 {
-        self.mmio_reads
+        self.mmio.reads
     }
 
     /// Rules of link and streams that the NIC broke.
@@ -73,7 +68,7 @@ impl NicReport {
     /// Doorbells per frame in either direction.
     pub fn doorbells_per_frame(&self) -> f64 {
         ratio(
-            self.doorbells,
+            self.mmio.doorbells(),
             self.stat(Stat::TxFrames) + self.stat(Stat::RxDelivered),
         )
     }
@@ -123,12 +118,12 @@ impl fmt::Display for NicReport {
         )?;
         writeln!(
             f,
-            "  host link  {} reads, {} writes, {} interrupts; {:.3} doorbells per frame, {} register reads by the driver",
+            "  host link  {} reads, {} writes, {} interrupts; by the driver {}; {:.3} doorbells per frame",
             s(Stat::BusReads),
             s(Stat::BusWrites),
             s(Stat::Interrupts),
-            self.doorbells_per_frame(),
-            self.mmio_reads
+            self.mmio,
+            self.doorbells_per_frame()
         )?;
         if self.cycles > 0 {
             writeln!(f, "  simulated  {} core cycles", self.cycles)?;

@@ -121,6 +121,12 @@ pub(crate) struct Work {
     pub(crate) register_reads: u64,
     /// Writes to doorbells.
     pub(crate) doorbells: u64,
+    /// Of them, to those of submission queues.
+    pub(crate) sq_doorbells: u64,
+    /// Of receive queues.
+    pub(crate) rq_doorbells: u64,
+    /// Of completion queues.
+    pub(crate) cq_doorbells: u64,
 }
 
 impl Mark {
@@ -138,6 +144,9 @@ impl Mark {
             requests_posted: later.posted - self.posted,
             register_reads: mmio.reads,
             doorbells: mmio.doorbells(),
+            sq_doorbells: mmio.sq_doorbells,
+            rq_doorbells: mmio.rq_doorbells,
+            cq_doorbells: mmio.cq_doorbells,
         }
     }
 }
@@ -148,10 +157,13 @@ impl fmt::Display for Work {
         let frames = self.frames_received + sent;
         writeln!(
             f,
-            "frames received {}, sent {sent} in {} requests; doorbells {} ({:.2} a frame), register reads {}",
+            "frames received {}, sent {sent} in {} requests; doorbells {} (SQ {}, RQ {}, CQ {}; {:.3} a frame), register reads {}",
             self.frames_received,
             self.requests_posted,
             self.doorbells,
+            self.sq_doorbells,
+            self.rq_doorbells,
+            self.cq_doorbells,
             self.doorbells as f64 / frames.max(1) as f64,
             self.register_reads
         )
