@@ -51,7 +51,7 @@ enum Command {
     Verilog(verilog::Args),
     /// Write docs/REGISTERS.md from nic-abi.
     Registers(registers::Args),
-    /// Long random runs: `campaign tcp`, `campaign races`.
+    /// Long random runs: `campaign tcp`, `races`, `flood`, `fuzz`.
     Campaign(campaign::Args),
     /// Write docs/COMPLIANCE.md from the annotations in the code.
     Compliance(compliance::Args),

@@ -22,7 +22,7 @@ const VERILATOR: Need = Need {
 };
 const CXX: Need = Need {
     program: "g++",
-    why: "compiles that simulator",
+    why: "compiles that simulator, and the fuzzer",
     packages: ["g++", "gcc-c++", "gcc"],
 };
 pub(crate) const IP: Need = Need {
@@ -58,6 +58,8 @@ const ZLIB: Need = Need {
 
 /// What building and running the simulated NIC takes.
 pub(crate) const SIMULATION: &[Need] = &[VERILATOR, CXX];
+/// What building a fuzzer takes.
+pub(crate) const FUZZING: &[Need] = &[CXX];
 /// What waveforms take besides.
 pub(crate) const WAVE: &[Need] = &[CXX, ZLIB];
 /// What the Linux peer takes.

@@ -291,7 +291,7 @@ impl Shared {
     }
 
     /// Sees to it that a timer fires no later than the connection's next deadline.
-    fn rearm(&self, under: &mut UnderPcb<'_>, live: &mut Live) {
+    pub(crate) fn rearm(&self, under: &mut UnderPcb<'_>, live: &mut Live) {
         let Some(at) = live.connection.next_timeout() else {
             // An armed timer that fires for nothing lets go of its T then.
             return;

@@ -320,20 +320,7 @@ impl Shared {
                 tracing::info!(%hop, "neighbour does not answer");
                 self.on_echo_neighbour_lost(held, hop);
                 self.on_udp_neighbour(held, Some(hop));
-                let waiting = held.with(&self.unresolved, std::mem::take);
-                for handle in waiting {
-                    if let Some(pcb) = self.pcbs.get(handle) {
-                        self.update_in(held, &pcb, |live, _, under| {
-                            live.parked = false;
-                            let remote = live.tuple.remote.ip();
-                            let lost = self.neighbours.config().next_hop(remote) == Some(hop);
-                            if lost && !live.dropped && live.connection.state() == State::SynSent {
-                                self.fail(under, live, Failure::HostUnreachable);
-                            }
-                            ((), Events::empty())
-                        });
-                    }
-                }
+                self.on_neighbour_lost(held, now, hop);
             }
             Notice::Icmp(error) => {
                 count(&self.counters.icmp_errors);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ip_core::IpNumber;
-use tcp_core::{MAX_HEADER_LEN, Transmit};
+use tcp_core::{Events, MAX_HEADER_LEN, State, Transmit};
 
 use crate::counters::count;
 use crate::failure::Failure;
@@ -13,6 +13,7 @@ use crate::lock::{Leaf, Outermost, Precedes, Token, UnderPcb};
 use crate::neighbours::Way;
 use crate::output::ports;
 use crate::pcb::{Live, Route};
+use crate::protocol::Afterwards as _;
 use crate::shared::Shared;
 use crate::tuple::Tuple;
 
@@ -95,6 +96,33 @@ impl Shared {
             }
         }
         live.route.path.is_some()
+    }
+
+    /// A neighbour does not answer. That ends attempts to connect over it; for other connections it is as if what they
+    /// had to send was lost on the wire: their timers run, ask again, and give up in the end.
+    pub(crate) fn on_neighbour_lost(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        now: Duration,
+        hop: IpAddr,
+    ) {
+        let waiting = held.with(&self.unresolved, std::mem::take);
+        for pcb in waiting.into_iter().filter_map(|h| self.pcbs.get(h)) {
+            let (mut live, mut under) = pcb.lock(held);
+            live.parked = false;
+            let lost = self.neighbours.config().next_hop(live.tuple.remote.ip()) == Some(hop);
+            if lost && !live.dropped && live.connection.state() != State::SynSent {
+                while live.connection.poll_transmit(now).is_some() {}
+                self.rearm(&mut under, &mut live);
+                continue;
+            }
+            if lost && !live.dropped {
+                self.fail(&mut under, &mut live, Failure::HostUnreachable);
+            }
+            let after = self.drive(&mut under, now, &pcb, &mut live, Events::empty());
+            drop((live, under));
+            after.run(held);
+        }
     }
 
     /// Sends a segment that belongs to no connection block: SYN-ACKs, resets, ACKs in TIME-WAIT.

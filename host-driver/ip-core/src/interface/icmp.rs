@@ -9,7 +9,7 @@ use super::{Interface, Notice, OUTBOUND_MAX};
 use crate::discard::Discard;
 use crate::frame;
 use crate::icmp::{IcmpError, error_v4, error_v6};
-use crate::mac::MacAddr;
+use crate::mac::{MacAddr, solicited_node};
 use crate::neighbour::{Learned, ndp};
 use crate::parse::IpPacket;
 
@@ -70,9 +70,13 @@ impl Interface {
             }
             Icmpv6Type::NeighborSolicitation => {
                 let body = ndp::Body::parse(icmp.payload())?;
-                if ip.hop_limit != ndp::HOP_LIMIT
-                    || (source.is_unspecified() && body.source_mac.is_some())
-                {
+                // RFC 4861 §7.1.1: who has no address yet asks our group, and says no station address.
+                let probe = source.is_unspecified();
+                let misplaced = probe
+                    && (body.source_mac.is_some() || destination != solicited_node(body.target));
+                // Somebody else with our address: nothing is learned from that.
+                let claims = self.config.is_own(source.into());
+                if ip.hop_limit != ndp::HOP_LIMIT || misplaced || claims {
                     return Err(Discard::Neighbour);
                 }
                 if !self.config.is_own(body.target.into()) {
@@ -89,6 +93,7 @@ impl Interface {
                 let body = ndp::Body::parse(icmp.payload())?;
                 if ip.hop_limit != ndp::HOP_LIMIT
                     || (header.solicited && destination.is_multicast())
+                    || self.config.is_own(body.target.into())
                 {
                     return Err(Discard::Neighbour);
                 }

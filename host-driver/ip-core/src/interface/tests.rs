@@ -207,6 +207,35 @@ fn forged_neighbour_discovery_is_refused() {
 }
 
 #[test]
+fn whoever_claims_our_address_is_not_believed() {
+    let now = Duration::ZERO;
+    let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
+    let (mut a, _) = pair();
+    let solicits = ndp::solicitation(B, own, own, Some(A)).unwrap();
+    assert_eq!(give(now, &mut a, &solicits), Err(Discard::Neighbour));
+    // An answer to a solicitation of ours, perhaps.
+    a.resolve(now, own.into(), false);
+    let claims = ndp::advertisement(B, own, own, A).unwrap();
+    assert_eq!(give(now, &mut a, &claims), Err(Discard::Neighbour));
+    assert_eq!(a.resolve(now, own.into(), false), Resolution::Pending);
+    let request = arp::request(B, [192, 0, 2, 1].into(), [192, 0, 2, 1].into(), None);
+    assert_eq!(give(now, &mut a, &request), Err(Discard::Neighbour));
+}
+
+#[test]
+fn a_probe_for_our_address_is_answered_only_if_it_went_to_our_group() {
+    let own: Ipv6Addr = "2001:db8::1".parse().unwrap();
+    let (mut a, _) = pair();
+    let nobody = Ipv6Addr::UNSPECIFIED;
+    let kind = Icmpv6Type::NeighborSolicitation;
+    let group = crate::mac::solicited_node(own);
+    let probe = |to| frame::icmpv6((B, A), nobody, to, 255, kind, &own.octets()).unwrap();
+    let refused = give(Duration::ZERO, &mut a, &probe(own));
+    assert_eq!(refused, Err(Discard::Neighbour));
+    assert_eq!(give(Duration::ZERO, &mut a, &probe(group)), Ok(()));
+}
+
+#[test]
 fn answers_are_bounded() {
     let (mut a, _) = pair();
     let question = arp::request(B, [192, 0, 2, 2].into(), [192, 0, 2, 1].into(), None);

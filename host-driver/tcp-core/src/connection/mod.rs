@@ -219,6 +219,7 @@ impl Connection {
         self.state = State::TimeWait;
         self.timers = Timers::default();
         self.tail_probe = None;
+        self.departure = Deadline::NONE;
         self.keep_alive.deadline = Deadline::NONE;
         self.timers.arm_end(now + self.settings.time_wait.into());
         Events::TIME_WAIT

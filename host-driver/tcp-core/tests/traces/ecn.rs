@@ -140,3 +140,25 @@ fn paced_data_leaves_at_twice_the_window_a_round_trip_in_slow_start() {
     }
     tcp.expect(&["P. 4001:5001(1000) ack 1"]);
 }
+
+#[test]
+fn a_departure_that_was_due_does_not_outlive_the_connection() {
+    let config = Config {
+        pacing: true,
+        ..plain()
+    };
+    let mut tcp = Script::connecting(&config);
+    tcp.poll();
+    tcp.pass(ms(100));
+    tcp.recv("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    tcp.poll();
+    tcp.write(1000);
+    tcp.tcp.shutdown_write();
+    tcp.expect(&["FP. 1:1001(1000) ack 1"]);
+    assert!(tcp.tcp.next_departure().is_some());
+    tcp.recv("F. 1:1(0) ack 1002");
+    tcp.expect(&[". 1002:1002(0) ack 2"]);
+    // "Start the time-wait timer, turn off the other timers" (RFC 9293, section 3.10.7.4).
+    assert_eq!(tcp.tcp.next_departure(), None);
+    assert_eq!(tcp.fire().0, ms(60_000));
+}

@@ -1,0 +1,4 @@
+//! The target `icmp` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| longshore_fuzz::icmp::run(bytes));

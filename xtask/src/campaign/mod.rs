@@ -1,0 +1,42 @@
+//! Long random runs of tests that run shortly in every other test run.
+
+mod fuzz;
+mod tcp;
+
+use anyhow::Result;
+
+/// Options of `cargo xtask campaign`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// tcp-core over the matrix of networks, and its properties with many more cases.
+    Tcp(Times),
+    /// The races of sockets, in a thousand schedules each, so many times.
+    Races(Times),
+    /// A million SYNs from strangers while a hundred clients connect.
+    Flood,
+    /// The fuzz targets under libFuzzer, one after another.
+    Fuzz(fuzz::Args),
+}
+
+#[derive(clap::Args)]
+struct Times {
+    /// How many times, each with other seeds.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    match &args.what {
+        What::Tcp(Times { times }) => tcp::run(*times),
+        What::Races(Times { times }) => crate::checked::shuttle(Some(1000 * u64::from(*times))),
+        What::Flood => tcp::flood(),
+        What::Fuzz(args) => fuzz::run(args),
+    }
+}
