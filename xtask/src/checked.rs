@@ -18,7 +18,8 @@ pub(crate) fn loom() -> Result<()> {
 pub(crate) fn shuttle(schedules: Option<u64>) -> Result<()> {
     let refs = ["--package", "longshore-refs", "--test", "shuttle"];
     let races = ["--package", "longshore-sockets", "--test", "races"];
-    for tests in [refs, races] {
+    let udp = ["--package", "longshore-sockets", "--test", "udp_races"];
+    for tests in [refs, races, udp] {
         let mut command = build("shuttle", &tests);
         if let Some(schedules) = schedules {
             command.env("LONGSHORE_SCHEDULES", schedules.to_string());

@@ -17,6 +17,8 @@ pub(crate) struct Arrival {
     /// The connection that the NIC found for it.
     pub(crate) flow: Option<Handle>,
     pub(crate) segment: Segment,
+    /// Traffic class of its packet.
+    pub(crate) traffic_class: u8,
     /// Its payload's place among the batch's bytes.
     pub(crate) payload: Range<usize>,
     /// The next one of the same tuple.
@@ -130,6 +132,7 @@ mod tests {
             hash,
             flow: None,
             segment: Segment::parse_whole(&header).unwrap().0,
+            traffic_class: 0,
             payload: 0..0,
             next: None,
             is_first: false,

@@ -21,6 +21,8 @@ pub enum Rule {
     LeaveAtTimeWait,
     /// Race 30: a connection with a slot of the flow table can be found by its tuple, too.
     StayHashed,
+    /// A UDP socket that a look-up found is asked under its lock whether the datagram is still for it.
+    RecheckPeer,
 }
 
 #[cfg(shuttle)]

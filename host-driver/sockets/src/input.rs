@@ -72,6 +72,7 @@ impl Shared {
                         hash,
                         flow,
                         segment,
+                        traffic_class: ip.traffic_class,
                         payload: at..at + payload.len(),
                         next: None,
                         is_first: false,
@@ -232,9 +233,15 @@ impl Shared {
         let mut events = Events::empty();
         let mut next = Some(first);
         while let Some(Arrival {
-            segment, payload, ..
+            segment,
+            traffic_class,
+            payload,
+            ..
         }) = next
         {
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+            //# The received Diffserv field is passed to the program (MAY-9)
+            live.marks.received = *traffic_class;
             events |= take(&mut live, now, segment, &batch.bytes[payload.clone()]);
             next = next.and_then(|arrival| batch.arrivals.get(arrival.next?));
         }
@@ -357,7 +364,11 @@ impl Shared {
 
 /// Gives a segment and its bytes to a connection.
 pub(crate) fn take(live: &mut Live, now: Duration, segment: &Segment, payload: &[u8]) -> Events {
+    let acked = live.connection.acked_offset();
     let received = live.connection.on_segment(now, segment);
+    if live.connection.acked_offset() > acked {
+        live.soft = None;
+    }
     if let Some(place) = received.placement {
         let start = place.skip as usize;
         let bytes = payload.get(start..start + place.len as usize);

@@ -50,6 +50,7 @@ mod counters;
 mod echo;
 mod failure;
 mod file;
+mod icmp;
 mod input;
 mod listener;
 mod lock;

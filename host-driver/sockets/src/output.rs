@@ -123,7 +123,7 @@ impl Shared {
             return after;
         }
         if let Some(error) = live.connection.take_error() {
-            live.failure = Some(Failure::Tcp(error));
+            live.failure = Some(live.reason(error));
         }
         let drained = self.transmit(under, now, live, doorbell);
         live.send.release(live.connection.acked_offset());
@@ -217,7 +217,7 @@ impl Shared {
     }
 
     fn post(&self, tx: &mut TxGuard<'_, PcbLevel>, live: &mut Live, transmit: &Transmit) {
-        let Some(mut path) = live.route.path else {
+        let Some(mut path) = live.path(self.config.ip.mac) else {
             return;
         };
         if transmit.ect {

@@ -3,9 +3,9 @@
 use longshore_refs::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ip_core::{IcmpErrorKind, IpNumber, Notice, Verdicts};
+use ip_core::{IpNumber, Notice, Verdicts};
 use longshore_driver::{Completed, DriverError, Received};
-use tcp_core::{ConnectionError, Events, HalfOpenExpiry, SeqNumber, State};
+use tcp_core::{Events, HalfOpenExpiry};
 
 use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
@@ -332,70 +332,5 @@ impl Shared {
             }
             Notice::Echo(reply) => self.on_echo(held, reply, now),
         }
-    }
-
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
-    //# No abort on soft errors (MUST-56)
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
-    //# Act on ICMP errors (MUST-54)
-    /// RFC 9293 §3.9.2.2: an error ends an attempt to connect; an established connection carries on.
-    fn on_icmp(&self, held: &mut Token<'_, impl Outermost>, error: &ip_core::IcmpError) {
-        let tuple = Tuple {
-            local: error.quoted.local,
-            remote: error.quoted.remote,
-        };
-        let failure = match error.kind {
-            IcmpErrorKind::NetworkUnreachable => Failure::NetworkUnreachable,
-            IcmpErrorKind::HostUnreachable | IcmpErrorKind::Prohibited => Failure::HostUnreachable,
-            IcmpErrorKind::ProtocolUnreachable | IcmpErrorKind::PortUnreachable => {
-                Failure::Tcp(ConnectionError::Refused)
-            }
-            IcmpErrorKind::PacketTooBig { mtu } => {
-                return self.on_packet_too_big(held, &tuple, error, mtu);
-            }
-            // These are soft.
-            IcmpErrorKind::TimeExceeded | IcmpErrorKind::ParameterProblem => return,
-        };
-        let Some(pcb) = self.table.pcb(held, &tuple).and_then(|h| self.pcbs.get(h)) else {
-            return;
-        };
-        self.update_in(held, &pcb, |live, _, under| {
-            let connection = &live.connection;
-            // Anybody can forge an error; hardly anybody our sequence number.
-            let in_flight = live
-                .syn
-                .is_some_and(|syn| error.quoted.sequence == Some(syn.0));
-            if !live.dropped
-                && live.tuple == tuple
-                && in_flight
-                && connection.state() == State::SynSent
-            {
-                self.fail(under, live, failure);
-            }
-            ((), Events::empty())
-        });
-    }
-
-    /// RFC 1191, RFC 8201: a router tells that a packet did not fit.
-    fn on_packet_too_big(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        tuple: &Tuple,
-        error: &ip_core::IcmpError,
-        mtu: u32,
-    ) {
-        let headers = if tuple.local.is_ipv4() { 40 } else { 60 };
-        let mss = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
-        let pcb = self.table.pcb(held, tuple).and_then(|h| self.pcbs.get(h));
-        let (Some(pcb), Some(sequence)) = (pcb, error.quoted.sequence) else {
-            return;
-        };
-        self.update_in(held, &pcb, |live, now, _| {
-            if !live.dropped && live.tuple == *tuple {
-                live.connection
-                    .on_packet_too_big(now, SeqNumber(sequence), mss);
-            }
-            ((), Events::empty())
-        });
     }
 }

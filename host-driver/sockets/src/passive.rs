@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::input::Arrived;
 use crate::listener::{Child, Listener, State};
 use crate::lock::{Outermost, Token};
-use crate::pcb::{Live, Pcb, Route, narrow};
+use crate::pcb::{Live, Marks, Pcb, Route, narrow};
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 use crate::shared::Shared;
@@ -298,6 +298,12 @@ impl Shared {
             read_shut: false,
             route: Route::default(),
             syn: None,
+            soft: None,
+            marks: Marks {
+                hop_limit: self.config.ip.hop_limit,
+                traffic_class: 0,
+                received: 0,
+            },
             // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
             identification: handle.index as u16,
             timer: None,

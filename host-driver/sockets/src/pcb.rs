@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ip_core::Path;
+use ip_core::{MacAddr, Path};
 use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, holder};
 use tcp_core::{Connection, SeqNumber};
@@ -69,6 +69,9 @@ pub(crate) struct Live {
     pub(crate) route: Route,
     /// Sequence number of the SYN that was sent: an ICMP error has to quote it (RFC 5927 §4).
     pub(crate) syn: Option<SeqNumber>,
+    /// What was told that may pass, and has not: nothing was acknowledged since (Linux: `sk_err_soft`).
+    pub(crate) soft: Option<Failure>,
+    pub(crate) marks: Marks,
     /// IPv4 identification of the next packet.
     pub(crate) identification: u16,
     pub(crate) timer: Option<Key>,
@@ -81,10 +84,22 @@ pub(crate) struct Live {
     pub(crate) notify: Option<Arc<dyn Notify>>,
 }
 
+/// What its packets bear besides addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    /// TTL or hop limit of what is sent.
+    pub(crate) hop_limit: u8,
+    /// TOS or traffic class of what is sent; its ECN bits, which TCP sets, are 0.
+    pub(crate) traffic_class: u8,
+    /// That of the last packet that came, ECN included.
+    pub(crate) received: u8,
+}
+
 /// The way to the peer, as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct Route {
-    pub(crate) path: Option<Path>,
+    /// Station address of the next hop.
+    pub(crate) hop: Option<MacAddr>,
     pub(crate) until: Duration,
     pub(crate) epoch: u64,
     /// `acked_offset` when the way was last asked for: if it moved, the peer is there.
@@ -106,6 +121,20 @@ impl Live {
     /// It belongs to another queue pair from now on: nothing of it is on one yet.
     pub(crate) fn set_queue(&mut self, queue: usize) {
         self.queue = narrow(queue);
+    }
+
+    /// What the headers of its packets are made from, once the next hop is known. `own` is our station.
+    pub(crate) fn path(&self, own: MacAddr) -> Option<Path> {
+        self.route.hop.map(|hop| Path {
+            local: self.tuple.local.ip(),
+            remote: self.tuple.remote.ip(),
+            source_mac: own,
+            destination_mac: hop,
+            hop_limit: self.marks.hop_limit,
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+            //# It is passed to IP unchanged (SHLD-22)
+            traffic_class: self.marks.traffic_class,
+        })
     }
 
     /// Bytes written and not acknowledged.
@@ -157,26 +186,37 @@ impl<P: Protocol> Pcb<P> {
     }
 }
 
-impl Pcb {
-    /// Locks the connection that a look-up found under `handle`, without a reference to it. `None` if the slot is
-    /// another's by now, or the connection is over.
+impl<P: Protocol> Pcb<P> {
+    /// Locks what a look-up found, without a reference to it. `None` if it is not `wanted`: that is to say no if the slot
+    /// is another's by now, or the block is dropped.
     ///
-    /// A connection that is not over has a socket, whose reference P keeps the slot; and to end it takes this lock. So
+    /// A block that is not dropped has a socket, whose reference P keeps the slot; and to drop it takes this lock. So
     /// what is found under the lock stays for as long as it is held, and nobody has to count. Who finds nothing lets go
     /// of the lock before he does anything else: whoever frees or fills the slot waits for that.
+    pub(crate) fn lock_if<'t, L: Precedes<PcbLevel>>(
+        &'t self,
+        held: &'t mut Token<'_, L>,
+        wanted: impl FnOnce(&P::Block) -> bool,
+    ) -> Option<(Locked<'t, L, P>, UnderPcb<'t>)> {
+        let (guard, under) = held.lock(&self.state);
+        match &*guard {
+            Slot::Live(block) if wanted(block) => Some((Locked(guard), under)),
+            _ => None,
+        }
+    }
+}
+
+impl Pcb {
+    /// Locks the connection that a look-up found under `handle`, as [`Pcb::lock_if`] does.
     pub(crate) fn lock_found<'t, L: Precedes<PcbLevel>>(
         &'t self,
         held: &'t mut Token<'_, L>,
         handle: Handle,
         tuple: &Tuple,
     ) -> Option<(Locked<'t, L>, UnderPcb<'t>)> {
-        let (guard, under) = held.lock(&self.state);
-        match &*guard {
-            Slot::Live(live) if live.handle == handle && !live.dropped && live.tuple == *tuple => {
-                Some((Locked(guard), under))
-            }
-            _ => None,
-        }
+        self.lock_if(held, |live| {
+            live.handle == handle && !live.dropped && live.tuple == *tuple
+        })
     }
 }
 

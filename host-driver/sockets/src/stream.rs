@@ -18,6 +18,9 @@ use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
 use crate::tcp::Tcp;
 
+/// Congestion notification in a TOS or traffic class (RFC 3168 §5).
+const ECN: u8 = 0b11;
+
 /// A TCP connection.
 ///
 /// As `std::net::TcpStream`: the connection is closed when the stream and all its clones are dropped. What was
@@ -184,6 +187,64 @@ impl TcpStream {
             ((), Events::empty())
         });
         Ok(())
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+    //# A configurable TTL (MUST-49)
+    /// TTL (IPv4) or hop limit (IPv6) of what is sent from now on. At first that of the stack's configuration.
+    ///
+    /// # Errors
+    /// `InvalidInput` unless 1 to 255.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = crate::options::hop_limit(ttl)?;
+        self.file.with(|live| live.marks.hop_limit = ttl);
+        Ok(())
+    }
+
+    /// TTL or hop limit of what is sent.
+    ///
+    /// # Errors
+    /// None.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(self.file.with(|live| live.marks.hop_limit.into()))
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# The program can specify the Diffserv field (MUST-48)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+    //# It can be changed during the connection (SHLD-21)
+    /// TOS (IPv4) or traffic class (IPv6) of what is sent from now on: the Diffserv field. The two low bits are ECN's, and TCP's
+    /// own: they are ignored.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_tos(&self, tos: u8) -> io::Result<()> {
+        self.file.with(|live| live.marks.traffic_class = tos & !ECN);
+        Ok(())
+    }
+
+    /// TOS or traffic class of what is sent, without ECN.
+    ///
+    /// # Errors
+    /// None.
+    pub fn tos(&self) -> io::Result<u8> {
+        Ok(self.file.with(|live| live.marks.traffic_class))
+    }
+
+    /// TOS or traffic class of the last segment that came, ECN included.
+    #[must_use]
+    pub fn received_tos(&self) -> u8 {
+        self.file.with(|live| live.marks.received)
+    }
+
+    /// What was told of the way to the peer that may pass, and has not: the connection goes on. If it does not come to anything,
+    /// this is its error instead of `TimedOut`.
+    ///
+    /// # Errors
+    /// None.
+    pub fn soft_error(&self) -> io::Result<Option<io::Error>> {
+        let soft = self.file.with(|live| live.soft);
+        Ok(soft.map(io::Error::from))
     }
 
     /// SO_KEEPALIVE with its times: probes on an idle connection; `None` (the default) for none.

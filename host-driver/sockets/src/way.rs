@@ -49,7 +49,7 @@ impl Shared {
         live: &mut Live,
     ) -> bool {
         let route = &mut live.route;
-        if route.path.is_some() && now < route.until && route.epoch == self.neighbours.epoch() {
+        if route.hop.is_some() && now < route.until && route.epoch == self.neighbours.epoch() {
             return true;
         }
         let acked = live.connection.acked_offset();
@@ -70,7 +70,7 @@ impl Shared {
         match way {
             Way::Ready { path, until, epoch } => {
                 live.route = Route {
-                    path: Some(path),
+                    hop: Some(path.destination_mac),
                     until,
                     epoch,
                     acked,
@@ -88,14 +88,14 @@ impl Shared {
 
     /// Whether there is a path for the last that a connection has to send, which waits for none.
     pub(crate) fn has_way(&self, under: &mut UnderPcb<'_>, live: &mut Live) -> bool {
-        if live.route.path.is_none() {
+        if live.route.hop.is_none() {
             let Tuple { local, remote } = live.tuple;
             let way = self.resolve(under, self.now(), local.ip(), remote.ip(), false);
             if let Way::Ready { path, .. } = way {
-                live.route.path = Some(path);
+                live.route.hop = Some(path.destination_mac);
             }
         }
-        live.route.path.is_some()
+        live.route.hop.is_some()
     }
 
     /// A neighbour does not answer. That ends attempts to connect over it; for other connections it is as if what they
@@ -112,6 +112,7 @@ impl Shared {
             live.parked = false;
             let lost = self.neighbours.config().next_hop(live.tuple.remote.ip()) == Some(hop);
             if lost && !live.dropped && live.connection.state() != State::SynSent {
+                live.soft = Some(Failure::HostUnreachable);
                 while live.connection.poll_transmit(now).is_some() {}
                 self.rearm(&mut under, &mut live);
                 continue;

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{B4, B6, Host, Plan, at, data};
-use longshore_sockets::{TcpListener, TcpStream};
+use longshore_sockets::{TcpListener, TcpStream, UdpSocket};
 use sim_wire::{Picos, Station};
 
 /// Two hosts whose simulated time follows the wall clock until dropped.
@@ -218,5 +218,89 @@ fn time_outs_end_waiting_and_shutdown_ends_everything() {
         b.stack.shutdown();
         assert_eq!(reading.join().unwrap(), Some(19));
         assert_eq!(accepting.join().unwrap(), Some(19));
+    });
+}
+
+#[test]
+fn datagrams_are_echoed_to_many_threads_that_wait_for_them() {
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let servers = ["0.0.0.0", "::"].map(|ip| UdpSocket::bind(&b.stack, at(ip, 7)).unwrap());
+    for server in &servers {
+        let patience = Some(Duration::from_millis(20));
+        server.set_read_timeout(patience).unwrap();
+    }
+    let over = AtomicBool::new(false);
+    thread::scope(|s| {
+        for server in &servers {
+            // Two threads take turns at a socket.
+            for _ in 0..2 {
+                let (clone, over) = (server.try_clone().unwrap(), &over);
+                s.spawn(move || {
+                    let mut buf = [0; 2000];
+                    while !over.load(Ordering::Relaxed) {
+                        match clone.recv_from(&mut buf) {
+                            Ok((len, from)) => {
+                                assert_eq!(clone.send_to(&buf[..len], from).unwrap(), len);
+                            }
+                            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+                        }
+                    }
+                });
+            }
+        }
+        let clients: Vec<_> = (0..6u32)
+            .map(|client| {
+                s.spawn(move || {
+                    let ip = if client % 2 == 0 { B4 } else { B6 };
+                    let any = if client % 2 == 0 { "0.0.0.0" } else { "::" };
+                    let socket = UdpSocket::bind(&a.stack, at(any, 0)).unwrap();
+                    socket.connect(at(ip, 7)).unwrap();
+                    let patience = Some(Duration::from_secs(60));
+                    socket.set_read_timeout(patience).unwrap();
+                    let mut answered = 0;
+                    for round in 0..50 {
+                        let out = data(10 + 20 * round as usize, client * 100 + round);
+                        socket.send(&out).unwrap();
+                        let mut buf = [0; 2000];
+                        // No more than a client's one datagram is under way, so none is lost.
+                        let len = socket.recv(&mut buf).unwrap();
+                        assert_eq!(&buf[..len], out);
+                        answered += 1;
+                    }
+                    answered
+                })
+            })
+            .collect();
+        for client in clients {
+            assert_eq!(client.join().unwrap(), 50);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    drop(servers);
+}
+
+#[test]
+fn a_receiver_that_waits_is_woken_by_its_time_out_an_abort_and_the_end_of_the_stack() {
+    let real = real();
+    let [_, b] = &*real.hosts;
+    let patient = UdpSocket::bind(&b.stack, at(B4, 1)).unwrap();
+    patient
+        .set_read_timeout(Some(Duration::from_millis(10)))
+        .unwrap();
+    let late = patient.recv(&mut [0; 1]).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::WouldBlock);
+    patient.set_read_timeout(None).unwrap();
+    let aborted = UdpSocket::bind(&b.stack, at(B4, 2)).unwrap();
+    thread::scope(|s| {
+        let clone = aborted.try_clone().unwrap();
+        let waiting = s.spawn(move || clone.recv(&mut [0; 1]).unwrap_err().kind());
+        thread::sleep(Duration::from_millis(20));
+        aborted.abort();
+        assert_eq!(waiting.join().unwrap(), ErrorKind::ConnectionAborted);
+        let waiting = s.spawn(|| patient.recv(&mut [0; 1]).unwrap_err().raw_os_error());
+        thread::sleep(Duration::from_millis(20));
+        b.stack.shutdown();
+        assert_eq!(waiting.join().unwrap(), Some(19));
     });
 }

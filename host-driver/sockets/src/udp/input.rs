@@ -6,9 +6,14 @@ use std::time::Duration;
 use ip_core::{Datagram, Discard, IpPacket, Packet};
 use longshore_refs::Handle;
 
+use crate::broken::{Rule, keeps};
 use crate::counters::count;
 use crate::lock::{Outermost, Token};
+use crate::protocol::Afterwards as _;
 use crate::shared::Shared;
+
+use super::Told;
+use super::block::Block;
 
 /// How often a socket is looked for that changed its name, or ended, just when it was found.
 const TRIES: u32 = 4;
@@ -111,23 +116,28 @@ impl Shared {
         remote: SocketAddr,
         data: &[u8],
     ) -> Handed {
-        let Some(pcb) = self.udp.pcbs.get(handle) else {
+        let Some(pcb) = self.udp.pcbs.peek(handle) else {
             return Handed::NotIts;
         };
-        self.update_udp(held, &pcb, |block, _| {
-            if block.dropped || !block.name.takes(local, remote) {
-                return (Handed::NotIts, false);
-            }
-            if block.read_shut {
-                return (Handed::Over, false);
-            }
-            let taken = block.inbox.push(remote, data);
-            count(if taken {
-                &self.counters.datagrams_in
-            } else {
-                &self.counters.datagrams_dropped
-            });
-            (Handed::Over, taken)
-        })
+        let wanted = |block: &Block| {
+            let peer = block.name.takes(local, remote) || !keeps(Rule::RecheckPeer);
+            block.handle == handle && !block.dropped && peer
+        };
+        let Some((mut block, under)) = pcb.lock_if(held, wanted) else {
+            return Handed::NotIts;
+        };
+        if block.read_shut {
+            return Handed::Over;
+        }
+        if !block.inbox.push(remote, data) {
+            count(&self.counters.datagrams_dropped);
+            return Handed::Over;
+        }
+        count(&self.counters.datagrams_in);
+        pcb.wake();
+        let told = Told(block.notify.clone());
+        drop((block, under));
+        told.run(held);
+        Handed::Over
     }
 }

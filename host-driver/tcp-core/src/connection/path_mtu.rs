@@ -24,15 +24,18 @@ impl Connection {
     /// What was lost goes out again at once in smaller segments, and that is no sign of congestion (RFC 8201 §5.4). False if
     /// the message was not believed, or changed nothing.
     pub fn on_packet_too_big(&mut self, now: Duration, seq: SeqNumber, mss: u16) -> bool {
-        let known = self
-            .snd
-            .position(seq)
-            .is_some_and(|at| self.snd.una <= at && at < self.snd.max);
         // RFC 1191 §4: never up. RFC 8201 §4: an MTU below what every path has is not believed.
-        if !known || !self.state.is_synchronized() || mss < LEAST_MSS {
+        if !self.is_in_flight(seq) || !self.state.is_synchronized() || mss < LEAST_MSS {
             return false;
         }
         self.shrink_segments(now, mss)
+    }
+
+    /// Whether `seq` was sent and is not acknowledged: what an ICMP error that is no forgery quotes (RFC 5927 §4.1).
+    #[must_use]
+    pub fn is_in_flight(&self, seq: SeqNumber) -> bool {
+        let at = self.snd.position(seq);
+        at.is_some_and(|at| self.snd.una <= at && at < self.snd.max)
     }
 
     /// Full segments have timed out again and again: smaller ones may get through.
