@@ -10,7 +10,6 @@ use tcp_core::{Events, HalfOpenExpiry};
 use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
 use crate::counters::{count, note};
-use crate::failure::Failure;
 use crate::lock::{Outermost, Root, Token};
 use crate::nic::Pair;
 use crate::shared::Shared;

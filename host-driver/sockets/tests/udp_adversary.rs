@@ -308,7 +308,7 @@ fn a_forged_error_must_guess_the_ports_the_peer_and_what_was_sent() {
         world.pass(MS);
         let (kind4, kind6) = unreachable();
         let forge = |world: &mut World, local, remote, protocol| {
-            let frame = error(kind4.clone(), kind6.clone(), local, remote, protocol);
+            let frame = error(kind4.clone(), kind6, local, remote, protocol);
             inject_from(world, &world.b, &frame);
             world.pass(MS);
             [&connected, &silent].map(|socket| socket.take_error().unwrap().is_some())
@@ -369,7 +369,7 @@ fn each_error_has_its_own_meaning() {
             a.send(b"something").unwrap();
             world.pass(MS);
             let (here, peer) = (at(near, 5), at(far, 9));
-            let frame = error(kind4.clone(), kind6.clone(), here, peer, IpNumber::UDP);
+            let frame = error(kind4.clone(), kind6, here, peer, IpNumber::UDP);
             inject_from(&world, &world.b, &frame);
             world.pass(MS);
             assert_eq!(a.send(b"x").unwrap_err().kind(), meaning);
