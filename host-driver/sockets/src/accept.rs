@@ -59,7 +59,8 @@ struct ListenerFile {
 
 impl TcpListener {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-    //# An optional local address in OPEN (MUST-43)
+    //# The optional "local IP address" parameter MUST be supported to allow the specification of the local IP
+    //# address (MUST-43).
     /// Listens at an own address, or at all of a family (`0.0.0.0`, `[::]`). Port 0 takes a free one.
     ///
     /// # Errors

@@ -39,7 +39,8 @@ impl Shared {
         let config = self.neighbours.config();
         let ip = remote.ip();
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-        //# Reject an OPEN to an invalid remote address (MUST-46)
+        //# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP address (e.g., a
+        //# broadcast or multicast address) (MUST-46).
         let broadcast = matches!(ip, std::net::IpAddr::V4(v4) if config.is_broadcast(v4));
         if remote.port() == 0 || ip.is_unspecified() || ip.is_multicast() || broadcast {
             return Err(io::Error::new(
@@ -54,7 +55,9 @@ impl Shared {
             ));
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-        //# Ask IP for the source address of a SYN (MUST-44)
+        //# If an application on a multihomed host does not specify the local IP address when actively opening a TCP
+        //# connection, then the TCP implementation MUST ask the IP layer to select a local IP address before
+        //# sending the (first) SYN (MUST-44).
         let Some(local) = config.source_for(ip) else {
             return Err(Failure::NetworkUnreachable.into());
         };

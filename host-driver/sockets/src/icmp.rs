@@ -13,7 +13,7 @@ use crate::tuple::Tuple;
 
 impl Live {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
-    //# Soft destination unreachable errors are told to the program (SHLD-25)
+    //# it SHOULD make the information available to the application (SHLD-25).
     /// What a program is told when TCP has ended the connection: if it was given up, the reason why nothing came through.
     pub(crate) fn reason(&self, error: ConnectionError) -> Failure {
         match (error, self.soft) {
@@ -40,9 +40,11 @@ fn failure(kind: IcmpErrorKind) -> Failure {
 
 impl Shared {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
-    //# No abort on soft errors (MUST-56)
+    //# Since these Unreachable messages indicate soft error conditions, a TCP implementation MUST NOT abort the
+    //# connection (MUST-56)
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
-    //# Act on ICMP errors (MUST-54)
+    //# TCP implementations MUST act on an ICMP error message passed up from the IP layer, directing it to the
+    //# connection that created the error (MUST-54).
     /// RFC 9293 §3.9.2.2: an error ends an attempt to connect; an established connection carries on.
     pub(crate) fn on_icmp(&self, held: &mut Token<'_, impl Outermost>, error: &IcmpError) {
         let tuple = Tuple {

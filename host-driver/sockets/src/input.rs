@@ -109,17 +109,20 @@ impl Shared {
         }
         // RFC 9293 §3.9.2.3, MUST-57: also if only the frame went to a group. And nobody is his own peer here.
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
-        //# Silently discard a SYN to a broadcast or multicast address (MUST-57)
+        //# A TCP implementation MUST silently discard an incoming SYN segment that is addressed to a broadcast or
+        //# multicast address [(MUST-57)].
         if packet.destination_mac.is_multicast() {
             return Err(Discard::Broadcast);
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
-        //# Ignore a SYN from an invalid source address (MUST-63)
+        //# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP layer
+        //# [(MUST-63)]
         if config.is_own(ip.source) {
             return Err(Discard::Source);
         }
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
-        //# Ignore IP options that TCP does not understand (MUST-50)
+        //# When received options are passed up to TCP from the IP layer, a TCP implementation MUST ignore options
+        //# that it does not understand (MUST-50).
         match Segment::parse_whole(ip.payload) {
             Ok((mut segment, header_len)) => {
                 segment.ce = ip.traffic_class & CE == CE;
@@ -142,7 +145,8 @@ impl Shared {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Aggregate acknowledgements whenever possible (MUST-58)
+    //# In general, the processing of received segments MUST be implemented to aggregate ACK segments whenever
+    //# possible (MUST-58).
     /// Takes up the segments of a batch, connection by connection: one lock each. What they have to send the NIC is told
     /// of once.
     pub(crate) fn on_batch(
@@ -171,9 +175,12 @@ impl Shared {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-    //# Connections on a port while LISTENing on it (MUST-42)
+    //# A TCP implementation that supports multiple concurrent connections MUST provide an OPEN call that will
+    //# functionally allow an application to LISTEN on a port while a connection block with the same local port is
+    //# in SYN-SENT or SYN-RECEIVED state (MUST-42).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-    //# A passive OPEN does not interfere with other connections (MUST-41)
+    //# Every passive OPEN call either creates a new connection record in LISTEN state, or it returns an error; it
+    //# MUST NOT affect any previously created connection record (MUST-41).
     /// Takes up the segments of one tuple, from `first` on.
     fn on_segments(
         &self,
@@ -212,7 +219,8 @@ impl Shared {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Process all queued segments before an ACK is sent (MUST-59)
+    //# For example, if the TCP endpoint is processing a series of queued segments, it MUST process them all before
+    //# sending any ACK segments (MUST-59).
     /// Gives the segments of one tuple, from `first` on, to the connection that a look-up found, and drives it. False if
     /// that is over or another's by now.
     fn deliver(
@@ -239,8 +247,9 @@ impl Shared {
             ..
         }) = next
         {
-            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
-            //# The received Diffserv field is passed to the program (MAY-9)
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+            //# TCP implementations MAY pass the most recently received Differentiated Services field up to the
+            //# application (MAY-9).
             live.marks.received = *traffic_class;
             events |= take(&mut live, now, segment, &batch.bytes[payload.clone()]);
             next = next.and_then(|arrival| batch.arrivals.get(arrival.next?));

@@ -51,7 +51,8 @@ enum Slot<B> {
 pub(crate) struct Live {
     pub(crate) handle: Handle,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
-    //# Later segments have the local address of the connection (MUST-45)
+    //# At all other times, a previous segment has either been sent or received on this connection, and TCP
+    //# implementations MUST use the same local address that was used in those previous segments (MUST-45).
     pub(crate) tuple: Tuple,
     /// Queue pair on which it sends and whose owner runs its timers.
     pub(crate) queue: u16,
@@ -131,8 +132,9 @@ impl Live {
             source_mac: own,
             destination_mac: hop,
             hop_limit: self.marks.hop_limit,
-            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
-            //# It is passed to IP unchanged (SHLD-22)
+            //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
+            //# TCP implementations SHOULD pass the current Differentiated Services field value without change to
+            //# the IP layer, when it sends segments on the connection (SHLD-22).
             traffic_class: self.marks.traffic_class,
         })
     }

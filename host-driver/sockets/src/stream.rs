@@ -190,7 +190,7 @@ impl TcpStream {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
-    //# A configurable TTL (MUST-49)
+    //# Time to Live (TTL): The TTL value used to send TCP segments MUST be configurable (MUST-49).
     /// TTL (IPv4) or hop limit (IPv6) of what is sent from now on. At first that of the stack's configuration.
     ///
     /// # Errors
@@ -210,9 +210,11 @@ impl TcpStream {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
-    //# The program can specify the Diffserv field (MUST-48)
+    //# The application layer MUST be able to specify the Differentiated Services field for segments that are sent
+    //# on a connection (MUST-48).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
-    //# It can be changed during the connection (SHLD-21)
+    //# It is not required, but the application SHOULD be able to change the Differentiated Services field during
+    //# the connection lifetime (SHLD-21).
     /// TOS (IPv4) or traffic class (IPv6) of what is sent from now on: the Diffserv field. The two low bits are ECN's, and TCP's
     /// own: they are ignored.
     ///

@@ -54,7 +54,7 @@ impl Shared {
         }
         let acked = live.connection.acked_offset();
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-        //# Advise IP after R1 retransmissions, close after R2 (MUST-20)
+        //# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
         let progress = acked > route.acked;
         route.acked = acked;
         let Tuple { local, remote } = live.tuple;

@@ -81,7 +81,8 @@ fn a_flood_of_syns_is_bounded_and_the_listener_serves_on_afterwards() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
 //= type=test
-//# Ignore IP options that TCP does not understand (MUST-50)
+//# When received options are passed up to TCP from the IP layer, a TCP implementation MUST ignore options that it
+//# does not understand (MUST-50).
 #[test]
 fn a_syn_behind_ip_options_is_a_syn() {
     let mut world = Plan::default().build();
@@ -122,10 +123,11 @@ fn closing_a_flooded_listener_takes_its_half_open_connections_along() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
-//# Ignore a SYN from an invalid source address (MUST-63)
+//# An incoming SYN with an invalid source address MUST be ignored either by TCP or by the IP layer [(MUST-63)]
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.3
 //= type=test
-//# Silently discard a SYN to a broadcast or multicast address (MUST-57)
+//# A TCP implementation MUST silently discard an incoming SYN segment that is addressed to a broadcast or multicast
+//# address [(MUST-57)].
 #[test]
 fn segments_to_nobody_and_packets_that_cannot_be_are_answered_or_counted() {
     let mut world = Plan::default().build();
@@ -201,10 +203,12 @@ fn a_blind_reset_does_not_end_a_connection() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
-//# No abort on soft errors (MUST-56)
+//# Since these Unreachable messages indicate soft error conditions, a TCP implementation MUST NOT abort the
+//# connection (MUST-56)
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
-//# Act on ICMP errors (MUST-54)
+//# TCP implementations MUST act on an ICMP error message passed up from the IP layer, directing it to the
+//# connection that created the error (MUST-54).
 #[test]
 fn a_port_unreachable_ends_a_connect_only_if_it_quotes_the_syn() {
     for forged in [true, false] {

@@ -326,7 +326,7 @@ fn both_close_at_once() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
-//# R2 is at least 100 s (SHLD-11)
+//# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
 #[test]
 fn a_peer_that_vanishes_is_told_as_time_out_once() {
     let plan = Plan {
@@ -378,16 +378,22 @@ fn a_cable_that_is_cut_ends_in_a_time_out_although_the_neighbour_is_lost_first()
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# Later segments have the local address of the connection (MUST-45)
+//# At all other times, a previous segment has either been sent or received on this connection, and TCP
+//# implementations MUST use the same local address that was used in those previous segments (MUST-45).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# Ask IP for the source address of a SYN (MUST-44)
+//# If an application on a multihomed host does not specify the local IP address when actively opening a TCP
+//# connection, then the TCP implementation MUST ask the IP layer to select a local IP address before sending the
+//# (first) SYN (MUST-44).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# Connections on a port while LISTENing on it (MUST-42)
+//# A TCP implementation that supports multiple concurrent connections MUST provide an OPEN call that will
+//# functionally allow an application to LISTEN on a port while a connection block with the same local port is in
+//# SYN-SENT or SYN-RECEIVED state (MUST-42).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# A passive OPEN does not interfere with other connections (MUST-41)
+//# Every passive OPEN call either creates a new connection record in LISTEN state, or it returns an error; it MUST
+//# NOT affect any previously created connection record (MUST-41).
 #[test]
 fn hundreds_of_connections_live_side_by_side() {
     let mut world = Plan::faults(FaultConfig::loss(0.01)).build();
@@ -506,7 +512,8 @@ fn a_clone_keeps_the_connection_and_shutdown_reaches_it() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# An optional local address in OPEN (MUST-43)
+//# The optional "local IP address" parameter MUST be supported to allow the specification of the local IP address
+//# (MUST-43).
 #[test]
 fn addresses_to_listen_at_are_checked() {
     let world = Plan::default().build();
@@ -523,7 +530,8 @@ fn addresses_to_listen_at_are_checked() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.1
 //= type=test
-//# Reject an OPEN to an invalid remote address (MUST-46)
+//# A TCP implementation MUST reject as an error a local OPEN call for an invalid remote IP address (e.g., a
+//# broadcast or multicast address) (MUST-46).
 #[test]
 fn addresses_to_connect_to_are_checked() {
     let mut world = Plan::default().build();

@@ -64,10 +64,11 @@ fn host_unreachable(world: &mut World, quoted: &[u8]) {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
-//# Soft destination unreachable errors are told to the program (SHLD-25)
+//# it SHOULD make the information available to the application (SHLD-25).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2.2
 //= type=test
-//# No abort on soft errors (MUST-56)
+//# Since these Unreachable messages indicate soft error conditions, a TCP implementation MUST NOT abort the
+//# connection (MUST-56)
 #[test]
 fn a_soft_error_is_told_and_passes_when_something_is_acknowledged() {
     let Cut {
@@ -160,19 +161,23 @@ fn a_neighbour_that_went_away_is_why_a_connection_is_given_up() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
 //= type=test
-//# A configurable TTL (MUST-49)
+//# Time to Live (TTL): The TTL value used to send TCP segments MUST be configurable (MUST-49).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
 //= type=test
-//# The program can specify the Diffserv field (MUST-48)
+//# The application layer MUST be able to specify the Differentiated Services field for segments that are sent on a
+//# connection (MUST-48).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
 //= type=test
-//# It can be changed during the connection (SHLD-21)
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//# It is not required, but the application SHOULD be able to change the Differentiated Services field during the
+//# connection lifetime (SHLD-21).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
 //= type=test
-//# It is passed to IP unchanged (SHLD-22)
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.2
+//# TCP implementations SHOULD pass the current Differentiated Services field value without change to the IP layer,
+//# when it sends segments on the connection (SHLD-22).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.9
 //= type=test
-//# The received Diffserv field is passed to the program (MAY-9)
+//# TCP implementations MAY pass the most recently received Differentiated Services field up to the application
+//# (MAY-9).
 #[test]
 fn ttl_and_diffserv_are_the_programs_and_ecn_is_tcps() {
     let frames = Arc::new(Mutex::new(Vec::new()));

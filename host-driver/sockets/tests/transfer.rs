@@ -55,10 +55,10 @@ fn reordering_and_duplication() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
 //= type=test
-//# The receiver checks the checksum (MUST-3)
+//# the receiver MUST check it (MUST-3).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
 //= type=test
-//# The sender computes the checksum (MUST-2)
+//# The sender MUST generate it (MUST-2)
 #[test]
 fn corrupted_frames_are_caught_by_checksums() {
     let faults = FaultConfig {

@@ -72,7 +72,7 @@ impl Assembler {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Queue out-of-order segments (SHLD-31)
+    //# Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
     /// Adds a range above RCV.NXT.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> Insertion {
         let (start, end) = (low(range.start), low(range.end));

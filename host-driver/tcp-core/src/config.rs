@@ -20,7 +20,7 @@ pub enum Ecn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# The interval is configurable (MUST-27)
+    //# This interval MUST be configurable (MUST-27)
     /// Silence before the first probe (TCP_KEEPIDLE).
     pub idle: Duration,
     /// Between probes (TCP_KEEPINTVL).
@@ -34,7 +34,7 @@ impl Default for KeepAlive {
     fn default() -> Self {
         Self {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-            //# The interval is two hours at least by default (MUST-28)
+            //# MUST default to no less than two hours (MUST-28).
             idle: Duration::from_secs(7200),
             interval: Duration::from_secs(75),
             probes: 9,
@@ -51,7 +51,8 @@ pub struct Config {
     /// and TCP headers. Announced in the MSS option.
     pub mss: u16,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# The default send MSS is 536 (IPv4) or 1220 (IPv6) (MUST-15)
+    //# If an MSS Option is not received at connection setup, TCP implementations MUST assume a default send MSS of
+    //# 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
     /// What a peer takes that sends no MSS option (RFC 9293 §3.7.1, MUST-15: 536 or 1220).
     pub default_peer_mss: u16,
     /// Size of the receive buffer in bytes; the window that is offered never exceeds it. From 1 to
@@ -69,7 +70,7 @@ pub struct Config {
     /// Hold small segments back while one is in flight (RFC 9293 §3.7.4); off is TCP_NODELAY.
     pub nagle: bool,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
-    //# The delay is less than 0.5 s (MUST-40)
+    //# an ACK should not be excessively delayed; in particular, the delay MUST be less than 0.5 seconds (MUST-40).
     /// How long an ACK waits for company. RFC 9293 §3.8.6.3, MUST-40: less than 0.5 s.
     pub delayed_ack: Duration,
     /// How many segments are acknowledged at once before ACKs are delayed.
@@ -83,13 +84,14 @@ pub struct Config {
     /// Largest RTO, backed off or not (RFC 6298 §2.5: at least 60 s).
     pub max_rto: Duration,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //# R2 is at least 3 minutes for a SYN (MUST-23)
+    //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission of the segment for at
+    //# least 3 minutes (MUST-23).
     /// Retransmissions of a SYN before connect fails.
     pub syn_retries: u8,
     /// Retransmissions of a SYN-ACK before a half-open entry is given up.
     pub syn_ack_retries: u8,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //# R2 is at least 100 s (SHLD-11)
+    //# The value of R2 SHOULD correspond to at least 100 seconds (SHLD-11).
     /// Retransmissions or unanswered probes before an established connection fails (R2).
     pub retries: u8,
     /// Length of TIME-WAIT (2MSL).
@@ -97,7 +99,7 @@ pub struct Config {
     /// How long a closed connection waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_wait_2: Duration,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# Keep-alive is off by default (MUST-25)
+    //# they MUST default to off (MUST-25).
     /// Keep-alive; off by default (RFC 9293 §3.8.4, MUST-25).
     pub keep_alive: Option<KeepAlive>,
     /// How long data may stay unacknowledged, or a window closed, before an established connection fails; `None`: as long as
@@ -119,7 +121,8 @@ impl Config {
     pub const MAX_RECEIVE_BUFFER: u32 = 1 << 30;
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# The MSS value is based on MMS_R (MUST-67)
+    //# where MMS_R is the maximum size for a transport-layer message that can be received (and reassembled at the
+    //# IP layer) (MUST-67).
     /// Settings for IPv4 over a link of `mtu` bytes.
     #[must_use]
     pub fn ipv4(mtu: u16) -> Self {
@@ -211,7 +214,8 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
     //= type=test
-    //# The MSS value is based on MMS_R (MUST-67)
+    //# where MMS_R is the maximum size for a transport-layer message that can be received (and reassembled at the
+    //# IP layer) (MUST-67).
     #[test]
     fn the_mss_is_what_is_left_of_the_mtu_after_the_fixed_headers() {
         assert_eq!(Config::ipv4(1500).mss, 1460);

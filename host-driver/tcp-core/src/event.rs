@@ -30,7 +30,8 @@ bitflags! {
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
-//# Inform the program that a connection was aborted (MUST-12)
+//# If the local TCP connection is closed by the remote side due to a FIN or RST received from the remote side, then
+//# the local application MUST be informed whether it closed normally or was aborted (MUST-12).
 /// Why a connection ended against the program's will. Reported once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConnectionError {

@@ -14,7 +14,8 @@ use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
-//# SYN-RECEIVED remembers how it was entered (MUST-11)
+//# Note that a TCP implementation MUST keep track of whether a connection has reached SYN-RECEIVED state as the
+//# result of a passive OPEN or an active OPEN (MUST-11).
 /// A connection in SYN-RECEIVED that a SYN to a listener began (an entry of the SYN cache). At most
 /// 128 bytes.
 ///

@@ -26,7 +26,8 @@ pub struct IsnGenerator {
 
 impl IsnGenerator {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
-    //# Nobody outside can compute that function (MUST-9)
+    //# F() MUST NOT be computable from the outside (MUST-9), or an attacker could still guess at sequence numbers
+    //# from the ISN used for some other connection.
     /// A generator over a key of random bytes, drawn once per boot (RFC 6528 §3).
     #[must_use]
     pub const fn new(key: [u8; 16]) -> Self {
@@ -34,9 +35,11 @@ impl IsnGenerator {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
-    //# A secure ISN generator with a pseudo-random function (SHLD-1)
+    //# where M is the 4 microsecond timer, and F() is a pseudorandom function (PRF) of the connection's identifying
+    //# parameters ("localip, localport, remoteip, remoteport") and a secret key ("secretkey") (SHLD-1).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
-    //# A clock drives the ISN generator (MUST-8)
+    //# A TCP implementation MUST use the above type of "clock" for clock-driven selection of initial sequence
+    //# numbers (MUST-8), and SHOULD generate its initial sequence numbers with the expression:
     /// The initial numbers of a connection between `local` and `remote` that is opened at `now`.
     #[must_use]
     pub fn initial(&self, now: Duration, local: SocketAddr, remote: SocketAddr) -> Initial {
@@ -74,7 +77,8 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
     //= type=test
-    //# A clock drives the ISN generator (MUST-8)
+    //# A TCP implementation MUST use the above type of "clock" for clock-driven selection of initial sequence
+    //# numbers (MUST-8), and SHOULD generate its initial sequence numbers with the expression:
     #[test]
     fn the_isn_of_one_tuple_grows_by_one_every_4_microseconds() {
         let isns = IsnGenerator::new([7; 16]);
@@ -86,10 +90,12 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
     //= type=test
-    //# Nobody outside can compute that function (MUST-9)
+    //# F() MUST NOT be computable from the outside (MUST-9), or an attacker could still guess at sequence numbers
+    //# from the ISN used for some other connection.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4.1
     //= type=test
-    //# A secure ISN generator with a pseudo-random function (SHLD-1)
+    //# where M is the 4 microsecond timer, and F() is a pseudorandom function (PRF) of the connection's identifying
+    //# parameters ("localip, localport, remoteip, remoteport") and a secret key ("secretkey") (SHLD-1).
     #[test]
     fn tuples_and_keys_do_not_share_an_isn() {
         let (a, b) = (address("[2001:db8::1]:80"), address("[2001:db8::2]:4000"));

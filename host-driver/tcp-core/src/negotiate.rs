@@ -89,7 +89,9 @@ impl Negotiated {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# Calculate the effective send segment size (MUST-16)
+    //# The maximum size of a segment that a TCP endpoint really sends, the "effective send MSS", MUST be the
+    //# smaller (MUST-16) of the send MSS (that reflects the available reassembly buffer size at the remote host,
+    //# the EMTU_R [19]) and the largest transmission size permitted by the IP layer (EMTU_S [19]):
     /// Eff.snd.MSS: what a data segment may carry (RFC 9293 §3.7.1: less the options in it).
     pub(crate) fn payload_mss(&self) -> u16 {
         let options = if self.timestamps {
@@ -118,7 +120,8 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
     //= type=test
-    //# The default send MSS is 536 (IPv4) or 1220 (IPv6) (MUST-15)
+    //# If an MSS Option is not received at connection setup, TCP implementations MUST assume a default send MSS of
+    //# 536 (576 - 40) for IPv4 or 1220 (1280 - 60) for IPv6 (MUST-15).
     #[test]
     fn without_options_the_defaults_hold() {
         let negotiated = Negotiated::new(&Offer::from(&Config::default()), &Options::default());

@@ -29,7 +29,7 @@ pub struct Timestamps {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# Send and receive the MSS option (MUST-14)
+    //# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
     /// Maximum segment size (RFC 9293 §3.7.1); SYN only.
     pub mss: Option<u16>,
     /// Window scale shift (RFC 7323 §2), as on the wire: may exceed 14; SYN only.
@@ -43,14 +43,18 @@ pub struct Options {
 }
 
 impl Options {
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+    //# There is no guarantee that senders will use this option, so receivers MUST be prepared to process options
+    //# even if they do not begin on a word boundary (MUST-64).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Process options regardless of word alignment (MUST-64)
+    //# TCP implementations MUST be prepared to handle an illegal option length (e.g., zero); a suggested procedure
+    //# is to reset the connection and log the error cause (MUST-7).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Cope with an illegal option length (MUST-7)
+    //# All TCP Options except End of Option List Option (EOL) and No-Operation (NOP) MUST have length fields,
+    //# including all future options (MUST-68).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# All options but EOL and NOP have a length (MUST-68)
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Support the mandatory options (MUST-4)
+    //# A given TCP implementation can support any currently defined options, but the following options MUST be
+    //# supported (MUST-4 -- note Maximum Segment Size Option support is also part of MUST-14 in Section 3.7.1):
     /// Reads the option bytes of a header. Unknown options are skipped by their length
     /// (RFC 9293 §3.1, MUST-6).
     ///
@@ -90,7 +94,8 @@ impl Options {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Ignore unsupported options (MUST-6)
+    //# A TCP implementation MUST (MUST-6) ignore without error any TCP Option it does not implement, assuming that
+    //# the option has a length field.
     fn take(&mut self, kind: u8, value: &[u8]) -> Result<(), ParseError> {
         let wrong = ParseError::OptionLength {
             kind,
@@ -166,7 +171,7 @@ impl Options {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Pad the header with zeros (MUST-69)
+    //# The content of the header beyond the End of Option List Option MUST be header padding of zeros (MUST-69).
     /// Writes the option bytes, in the order that Linux sends: `mss,sackOK,TS,nop,wscale` in a SYN (two NOPs where
     /// `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks for which there is no room are left out.
     ///
@@ -234,7 +239,8 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# Support the mandatory options (MUST-4)
+    //# A given TCP implementation can support any currently defined options, but the following options MUST be
+    //# supported (MUST-4 -- note Maximum Segment Size Option support is also part of MUST-14 in Section 3.7.1):
     #[test]
     fn the_options_of_a_linux_syn_are_read() {
         let bytes = [
@@ -254,12 +260,14 @@ mod tests {
         assert_eq!(written(&options), bytes);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+    //= type=test
+    //# There is no guarantee that senders will use this option, so receivers MUST be prepared to process options
+    //# even if they do not begin on a word boundary (MUST-64).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# Process options regardless of word alignment (MUST-64)
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //= type=test
-    //# Ignore unsupported options (MUST-6)
+    //# A TCP implementation MUST (MUST-6) ignore without error any TCP Option it does not implement, assuming that
+    //# the option has a length field.
     #[test]
     fn an_unknown_option_is_skipped_by_its_length() {
         let options = Options::parse(&[254, 6, 1, 2, 3, 4, 2, 4, 2, 24, 0, 99]).unwrap();
@@ -268,10 +276,12 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# Cope with an illegal option length (MUST-7)
+    //# TCP implementations MUST be prepared to handle an illegal option length (e.g., zero); a suggested procedure
+    //# is to reset the connection and log the error cause (MUST-7).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# All options but EOL and NOP have a length (MUST-68)
+    //# All TCP Options except End of Option List Option (EOL) and No-Operation (NOP) MUST have length fields,
+    //# including all future options (MUST-68).
     #[test]
     fn each_malformed_option_is_an_error_that_names_it() {
         for (bytes, error) in [
@@ -298,7 +308,7 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# Pad the header with zeros (MUST-69)
+    //# The content of the header beyond the End of Option List Option MUST be header padding of zeros (MUST-69).
     #[test]
     fn sack_blocks_are_written_as_they_are_read_as_many_as_there_is_room_for() {
         let mut options = Options::default();

@@ -42,9 +42,9 @@ pub enum ParseError {
 
 impl Segment {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# The receiver checks the checksum (MUST-3)
+    //# the receiver MUST check it (MUST-3).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# Receive options in any segment (MUST-5)
+    //# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
     /// Parses a header that stands alone in `header` (more bytes after it are not looked at), with
     /// `payload_len` bytes of payload elsewhere. Returns the segment and the header's length.
     ///

@@ -54,7 +54,8 @@ impl RttEstimator {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
-    //# Karn's algorithm (MUST-18)
+    //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm for taking RTT
+    //# samples (MUST-18).
     /// RFC 6298 §2: a measurement `r`, never of a retransmitted segment (§3, Karn).
     pub(crate) fn sample(&mut self, r: Duration) {
         let r = Stamp::from(r).0;
@@ -96,7 +97,8 @@ impl RttEstimator {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
-    //# Exponential back-off, slow start and congestion avoidance (MUST-19)
+    //# A TCP endpoint MUST implement the basic congestion control algorithms slow start, congestion avoidance, and
+    //# exponential backoff of RTO to avoid creating congestion collapse conditions (MUST-19).
     /// §5.5: "The host MUST set RTO <- RTO * 2 ('back off the timer')".
     pub(crate) fn back_off(&mut self) {
         self.backoff = self.backoff.saturating_add(1);

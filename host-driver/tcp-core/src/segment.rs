@@ -68,7 +68,8 @@ pub struct Segment {
     /// Control bits.
     pub flags: Flags,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# The window is an unsigned number (MUST-1)
+    //# The window size MUST be treated as an unsigned number, or else large window sizes will appear like negative
+    //# windows and TCP will not work (MUST-1).
     /// SEG.WND as it is on the wire: not scaled.
     pub window: u16,
     /// SEG.UP; meaningless without [`Flags::URG`].

@@ -56,9 +56,12 @@ impl TimeWait {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
-    //# Use timestamps to reduce TIME-WAIT (SHLD-4)
+    //# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented since Timestamp
+    //# Options are commonly used, and using them to reduce TIME-WAIT provides benefits for busy Internet servers
+    //# (SHLD-4).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
-    //# Accept a SYN in TIME-WAIT (MAY-2)
+    //# However, it MAY accept a new SYN from the remote TCP endpoint to reopen the connection directly from
+    //# TIME-WAIT state (MAY-2), if it:
     /// A segment of the record's tuple has arrived (RFC 9293 §3.10.7.4, the lines for TIME-WAIT).
     pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> TimeWaitOutcome {
         let ahead = segment.seq.distance_from(self.rcv_nxt);

@@ -88,7 +88,7 @@ impl Transmit {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# The sender computes the checksum (MUST-2)
+    //# The sender MUST generate it (MUST-2)
     /// Writes the header and returns its length. The checksum is left 0: it is the NIC's (or the
     /// caller's) to fill in. For a super-segment this is the template of every segment's header.
     ///

@@ -29,7 +29,7 @@ proptest! {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //= type=test
-    //# Receive options in any segment (MUST-5)
+    //# A TCP implementation MUST be able to receive a TCP Option in any segment (MUST-5).
     #[test]
     fn a_header_that_is_written_reads_the_same(
         seq: u32, ack: u32, flags: u8, window: u16,

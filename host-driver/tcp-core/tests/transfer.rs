@@ -206,7 +206,8 @@ fn a_fast_clean_link_is_filled_with_large_super_segments() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# Process all queued segments before an ACK is sent (MUST-59)
+//# For example, if the TCP endpoint is processing a series of queued segments, it MUST process them all before
+//# sending any ACK segments (MUST-59).
 #[test]
 fn coalesced_segments_carry_the_same_bytes() {
     let faults = Faults {

@@ -86,7 +86,8 @@ pub trait CongestionControl {
 }
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
-//# Other conformant congestion control algorithms (MAY-18)
+//# An endpoint MAY implement such alternative algorithms provided that the algorithms are conformant with the TCP
+//# specifications from the IETF Standards Track as described in RFC 2914, RFC 5033 [7], and RFC 8961 [15] (MAY-18).
 /// Which algorithm a connection uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

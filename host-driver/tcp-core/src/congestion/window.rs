@@ -48,7 +48,8 @@ impl Window {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
-    //# Exponential back-off, slow start and congestion avoidance (MUST-19)
+    //# A TCP endpoint MUST implement the basic congestion control algorithms slow start, congestion avoidance, and
+    //# exponential backoff of RTO to avoid creating congestion collapse conditions (MUST-19).
     /// Slow start; returns the bytes that are left for congestion avoidance.
     ///
     /// RFC 5681 §3.1, equation (2), with RFC 3465's byte counting: one ACK may stand for many segments, for receivers

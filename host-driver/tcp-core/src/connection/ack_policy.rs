@@ -32,9 +32,11 @@ impl AckPolicy {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
-    //# An ACK for every second full-sized segment (SHLD-19)
+    //# An ACK SHOULD be generated for at least every second full-sized segment or 2*RMSS bytes of new data (where
+    //# RMSS is the MSS specified by the TCP endpoint receiving the segments to be acknowledged, or the default
+    //# value if not specified) (SHLD-19).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
-    //# Delay ACKs (SHLD-18)
+    //# A TCP endpoint SHOULD implement a delayed ACK (SHLD-18)
     /// Data came in order; `unacked` bytes are not yet acknowledged, the segments on the wire had
     /// `wire_payload` bytes, at most `mss` counting.
     pub(super) fn on_data(
@@ -56,7 +58,8 @@ impl AckPolicy {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Send an ACK for an out-of-order segment (MAY-13)
+    //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment arrives that is in
+    //# the window but not at the left window edge (MAY-13).
     /// Something came that RFC 5681 §4.2 wants acknowledged at once: out of order, filling a gap, a
     /// duplicate.
     pub(super) fn on_disorder(&mut self, quick: u8) {

@@ -41,9 +41,10 @@ impl Connection {
         ack: u64,
     ) -> Events {
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
-        //# Allow a window to stay zero indefinitely while the peer answers (MUST-37)
+        //# As long as the receiving TCP peer continues to send acknowledgments in response to the probe segments,
+        //# the sending TCP peer MUST allow the connection to stay open (MUST-37).
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-        //# Do not time out a connection for data beyond the right edge (SHLD-17)
+        //# SHOULD NOT time out the connection if data beyond the right window edge is not acknowledged (SHLD-17).
         let closed = self.timers.waiting() == Some(Waiting::Window) || self.snd.wnd == 0;
         if closed && !self.released {
             // RFC 9293 §3.8.6.1, MUST-37: while the peer answers, the connection stays open.

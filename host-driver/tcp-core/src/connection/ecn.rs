@@ -31,7 +31,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
-    //# Support ECN (SHLD-8)
+    //# A TCP endpoint SHOULD implement ECN as described in RFC 3168 (SHLD-8).
     /// An acknowledgement of `acked` bytes has arrived; it may have ECE.
     pub(super) fn take_echo(&mut self, now: Duration, segment: &Segment, acked: u64) {
         let marked = segment.has(Flags::ECE) && !segment.has(Flags::SYN);

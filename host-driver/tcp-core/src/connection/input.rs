@@ -103,7 +103,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
-    //# Support simultaneous open attempts (MUST-10)
+    //# A TCP implementation MUST support simultaneous open attempts (MUST-10).
     /// A SYN-ACK that answers our SYN-ACK in a simultaneous open lies before RCV.NXT and would not be
     /// acceptable, though RFC 9293 §3.5 (figure 8) has it end the handshake. As Linux, it counts as
     /// the ACK in it.
@@ -115,8 +115,9 @@ impl Connection {
             && self.rcv.nxt == 1
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Process RST and URG even with a zero window (MUST-66)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
+    //# A TCP receiver MUST process the RST and URG fields of all incoming segments, even when the receive window is
+    //# zero (MUST-66).
     /// The four cases of RFC 9293 §3.10.7.4, table 6. To a closed window, "special allowance should
     /// be made to accept valid ACKs" at RCV.NXT; `take_text` takes nothing then.
     fn is_acceptable(&self, segment: &Segment, seq: u64) -> bool {
@@ -177,7 +178,8 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Protection against data injection (RFC 5961) (MAY-12)
+    //# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and mitigation that
+    //# implementations MAY choose to include (MAY-12).
     /// The position of an acknowledgement that may be processed. RFC 5961 §5.2: "((SND.UNA -
     /// MAX.SND.WND) <= SEG.ACK <= SND.NXT)"; in SYN-RECEIVED it must be of our SYN.
     fn acceptable_ack(&self, segment: &Segment) -> Option<u64> {

@@ -44,7 +44,8 @@ impl KeepAliveState {
 
 impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# The program can request keep-alive (MUST-24)
+    //# If keep-alives are included, the application MUST be able to turn them on or off for each TCP connection
+    //# (MUST-24)
     /// Turns keep-alive on or off (SO_KEEPALIVE, TCP_KEEPIDLE and the like).
     pub fn set_keep_alive(&mut self, now: Duration, settings: Option<KeepAlive>) {
         self.keep_alive = KeepAliveState::new(settings);
@@ -52,7 +53,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //# The program can set R2 (MUST-21)
+    //# An application MUST (MUST-21) be able to set the value for R2 for a particular connection.
     /// How long data may stay unacknowledged, or a window closed, before the connection fails (TCP_USER_TIMEOUT); `None`:
     /// as long as [`Config::retries`](crate::Config::retries) say.
     pub fn set_user_timeout(&mut self, limit: Option<Duration>) {
@@ -76,9 +77,11 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# One unanswered probe is not taken for a dead connection (MUST-29)
+    //# Consequently, if a keep-alive mechanism is implemented it MUST NOT interpret failure to respond to any
+    //# specific probe as a dead connection (MUST-29).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# Probes go out only after an idle interval (MUST-26)
+    //# Keep-alive packets MUST only be sent when no sent data is outstanding, and no data or acknowledgment packets
+    //# have been received for the connection within an interval (MUST-26).
     /// RFC 9293 §3.8.4, MUST-26: only if nothing was heard for the interval, and (as Linux) nothing else is under way that
     /// would find the peer dead.
     pub(super) fn on_keep_alive_timeout(&mut self, now: Duration) -> Events {
@@ -110,9 +113,10 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# Probes carry no data (SHLD-12)
+    //# An implementation SHOULD send a keep-alive segment with no data (SHLD-12)
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
-    //# Keep-alive (MAY-5)
+    //# Implementers MAY include "keep-alives" in their TCP implementations (MAY-5), although this practice is not
+    //# universally accepted.
     /// RFC 9293 §3.8.4: SEG.SEQ = SND.NXT-1, without data (SHLD-12): the peer has to acknowledge it.
     pub(super) fn poll_keep_alive(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.keep_alive.due) || self.state == State::TimeWait {

@@ -213,7 +213,8 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
-    //# TIME-WAIT lasts 2MSL (MUST-13)
+    //# When a connection is closed actively, it MUST linger in the TIME-WAIT state for a time 2xMSL (Maximum
+    //# Segment Lifetime) (MUST-13).
     /// TIME-WAIT: "start the time-wait timer, turn off the other timers" (RFC 9293 §3.10.7.4).
     fn enter_time_wait(&mut self, now: Duration) -> Events {
         self.state = State::TimeWait;

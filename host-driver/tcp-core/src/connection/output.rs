@@ -82,8 +82,9 @@ impl Connection {
         self.counters.bytes_out += transmit.payload_len();
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# No MSS option in segments without SYN (MUST-65)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
+    //# This field may be sent in the initial connection request (i.e., in segments with the SYN control bit set)
+    //# and MUST NOT be sent in other segments (MUST-65).
     /// SYN or SYN-ACK, the first time or again.
     fn poll_syn(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.snd.syn_due) {
@@ -133,9 +134,10 @@ impl Connection {
         }
         transmit.options = Options {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-            //# Send the MSS option always (MAY-3)
+            //# MAY send it always (MAY-3).
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-            //# Send the MSS option unless it is the default (SHLD-5)
+            //# TCP implementations SHOULD send an MSS Option in every SYN segment when its receive MSS differs from
+            //# the default 536 for IPv4 or 1220 for IPv6 (SHLD-5)
             mss: Some(offer.mss),
             window_scale,
             // RFC 2018 §2.
@@ -198,9 +200,11 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-    //# Send segments of the largest size when possible (SHLD-28)
+    //# However, a TCP implementation SHOULD send a maximum-sized segment whenever possible (SHLD-28) to improve
+    //# performance (see Section 3.8.6.2.1).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-    //# Without PUSH in SEND: data is not buffered indefinitely (MUST-60)
+    //# If PUSH flags are not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely
+    //# (MUST-60)
     /// How many bytes from SND.NXT on may go out now. `Some(0)`: a FIN alone may.
     fn sendable(&mut self) -> Option<u64> {
         let mss = u64::from(self.mss());
@@ -209,7 +213,7 @@ impl Connection {
         let snd = &self.snd;
         let queued = snd.data_end().saturating_sub(snd.max);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-        //# Do not send new data when the window shrinks (SHLD-15)
+        //# If this happens, the sender SHOULD NOT send new data (SHLD-15)
         let window = snd.edge().saturating_sub(snd.max);
         let congestion = window_limit.saturating_sub(pipe);
         let whole = |len: u64| len - len % mss;
@@ -235,7 +239,7 @@ impl Connection {
             // window that the peer has ever offered (case 3), or after the override time-out
             // (case 4, `poll_probe`).
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
-            //# The sender avoids silly windows (MUST-38)
+            //# A TCP implementation MUST include a SWS avoidance algorithm in the sender (MUST-38).
             let half = 2 * allowed >= u64::from(self.snd.max_wnd);
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
@@ -263,9 +267,10 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
-    //# Nagle's algorithm (SHLD-7)
+    //# A TCP implementation SHOULD implement the Nagle algorithm to coalesce short segments (SHLD-7).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-    //# Aggregate or queue data that was not pushed (MAY-16)
+    //# When an application issues a series of SEND calls without setting the PUSH flag, the TCP implementation MAY
+    //# aggregate the data internally without sending it (MAY-16).
     /// RFC 9293 §3.7.4 (SHLD-7), in Minshall's form, as Linux: a small segment waits while another
     /// small one is in flight.
     fn nagle_holds(&self) -> bool {
@@ -273,7 +278,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
-    //# The sender probes a zero window (MUST-36)
+    //# Probing of zero (offered) windows MUST be supported (MUST-36).
     /// RFC 9293 §3.8.6.1, MUST-36. If the window has room for part of a segment, that part is sent
     /// (the override of §3.8.6.2.1, case 4); into a closed one goes, as from Linux, an old sequence
     /// number without data, which must be acknowledged.
@@ -328,9 +333,11 @@ impl Connection {
         // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued.
         if end > start && end == self.snd.data_end() {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-            //# Without PUSH in SEND: PSH on the last segment of what is queued (MUST-61)
+            //# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data to be
+            //# sent) (MUST-61).
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
-            //# The sender collapses successive PSH bits (SHLD-27)
+            //# The transmitter SHOULD collapse successive bits when it packetizes data, to send the largest
+            //# possible segment (SHLD-27).
             flags |= Flags::PSH;
         }
         let mut transmit = Transmit {

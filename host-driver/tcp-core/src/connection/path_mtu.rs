@@ -16,8 +16,9 @@ const BLACK_HOLE_RETRIES: u8 = 3;
 const BASE_MSS: u16 = 1024;
 
 impl Connection {
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
-    //# The MSS accounts for a varying MTU (SHLD-6)
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
+    //# As a result, when the effective MTU of an interface varies packet-to-packet, TCP implementations SHOULD use
+    //# the smallest effective MTU of the interface to calculate the value to advertise in the MSS Option (SHLD-6).
     /// A router (or a host) says that a packet was too big: one with sequence number `seq` (as the ICMP message quotes it;
     /// RFC 5927 §4.1 wants it checked). `mss`: what fits in the MTU it tells, less IP and TCP headers without options.
     ///

@@ -50,7 +50,9 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
-    //# Send a RST to tell that data was lost (SHLD-3)
+    //# If such a host issues a CLOSE call while received data is still pending in the TCP connection, or if new
+    //# data is received after CLOSE is called, its TCP implementation SHOULD send a RST to show that data was lost
+    //# (SHLD-3).
     /// The program lets the connection go. What was written is still sent, then a FIN; but if bytes
     /// that came were not read, or more come, the peer gets a RST, for they are lost
     /// (RFC 1122 §4.2.2.13, RFC 2525 §2.17). Cannot fail.
@@ -88,7 +90,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
-    //# A mechanism to report errors (MUST-47)
+    //# There MUST be a mechanism for reporting soft TCP error conditions to the application (MUST-47).
     /// Why the connection failed; `Some` once, and never again.
     pub fn take_error(&mut self) -> Option<ConnectionError> {
         self.error.take()
@@ -145,7 +147,8 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
-    //# The program can disable Nagle's algorithm (MUST-17)
+    //# However, there MUST be a way for an application to disable the Nagle algorithm on an individual connection
+    //# (MUST-17).
     /// Turns Nagle's algorithm on or off (TCP_NODELAY is off).
     pub const fn set_nagle(&mut self, nagle: bool) {
         self.settings.nagle = nagle;

@@ -105,9 +105,9 @@ impl ReceiveSpace {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
-    //# The receiver avoids silly windows (MUST-39)
+    //# A TCP implementation MUST include a SWS avoidance algorithm in the receiver (MUST-39).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-    //# Do not shrink the window from the right (SHLD-14)
+    //# A TCP receiver SHOULD NOT shrink the window, i.e., move the right window edge to the left (SHLD-14).
     /// The window field for a segment sent now. Moves `adv`.
     pub(super) fn window_field(&mut self, mss: u16) -> u16 {
         let limit = self.limit();
@@ -184,7 +184,7 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
     //= type=test
-    //# The receiver avoids silly windows (MUST-39)
+    //# A TCP implementation MUST include a SWS avoidance algorithm in the receiver (MUST-39).
     #[test]
     fn the_right_edge_moves_by_a_segment_or_not_at_all() {
         let mut space = space(10_000, 0);
@@ -214,7 +214,7 @@ mod tests {
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
     //= type=test
-    //# Do not shrink the window from the right (SHLD-14)
+    //# A TCP receiver SHOULD NOT shrink the window, i.e., move the right window edge to the left (SHLD-14).
     #[test]
     fn scaling_does_not_take_back_what_was_offered() {
         let mut space = space(1 << 20, 5);

@@ -42,9 +42,9 @@ impl Connection {
         // To a peer that has taken back its window, the first segment goes as a probe, and nothing else (RFC 9293
         // §3.8.6, SHLD-17 and the zero-window probes).
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-        //# Retransmit old data beyond SND.UNA+SND.WND (MAY-7)
+        //# The sender MAY also retransmit old data beyond SND.UNA+SND.WND (MAY-7)
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-        //# Retransmit old unacknowledged data within the window (SHLD-16)
+        //# SHOULD retransmit normally the old unacknowledged data between SND.UNA and SND.UNA+SND.WND (SHLD-16).
         let edge = self.snd.edge();
         let room = match edge.saturating_sub(start) {
             0 if start > self.snd.una => return None,

@@ -17,7 +17,8 @@ pub(super) struct SendSpace {
     /// Our SYN is to be sent, or sent again.
     pub(super) syn_due: bool,
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
-    //# The window is handled as a 32-bit number (REC-1)
+    //# It is RECOMMENDED that implementations will reserve 32-bit fields for the send and receive window sizes in
+    //# the connection record and do all window computations with 32 bits (REC-1).
     /// SND.WND in bytes, scaled.
     pub(super) wnd: u32,
     /// Largest SND.WND so far (RFC 9293 §3.8.6.2.1: Max(SND.WND)).
@@ -110,7 +111,8 @@ impl SendSpace {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
-    //# Robust against a shrinking window (MUST-34)
+    //# However, a sending TCP peer MUST be robust against window shrinking, which may cause the "usable window"
+    //# (see Section 3.8.6.2.1) to become negative (MUST-34).
     /// The number for a segment that carries nothing: SND.NXT, but never beyond a window that the
     /// peer has shrunk, where it would not be acceptable.
     pub(super) fn acceptable_seq(&self) -> SeqNumber {

@@ -154,9 +154,10 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //# The same mechanism for SYNs (MUST-22)
+    //# SYN retransmissions MUST be handled in the general way just described for data retransmissions, including
+    //# notification of the application layer.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
-    //# Advise IP after R1 retransmissions, close after R2 (MUST-20)
+    //# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
     /// RFC 6298 §5.4 to §5.6, RFC 5681 §3.1.
     fn on_retransmission_timeout(&mut self, now: Duration) -> Events {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
@@ -218,9 +219,10 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
-    //# Probes back off exponentially (SHLD-30)
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
-    //# Use standard probing logic (MUST-35)
+    //# SHOULD increase exponentially the interval between successive probes (SHLD-30).
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
+    //# If the window shrinks to zero, the TCP implementation MUST probe it in the standard way (described below)
+    //# (MUST-35).
     /// RFC 9293 §3.8.6.1: probe, at growing intervals (SHLD-29, SHLD-30).
     fn on_persist_timeout(&mut self, now: Duration) -> Events {
         if self.timers.retries >= self.settings.retries || self.is_user_timeout_over(now) {
@@ -253,7 +255,8 @@ impl Connection {
                 self.timers.retries = 0;
                 self.progress = Tick::new(now);
                 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
-                //# First probe after an RTO (SHLD-29)
+                //# The transmitting host SHOULD send the first zero-window probe when a zero window has existed for
+                //# the retransmission timeout period (SHLD-29)
                 self.timers.arm_persist(now, self.rtt.rto());
             }
         } else {

@@ -7,7 +7,7 @@ use crate::transmit::Transmit;
 
 impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
-    //# Urgent data of any length (MUST-31)
+    //# A TCP implementation MUST support a sequence of urgent data of any length (MUST-31) [19].
     /// As [`Connection::write`], and the last of these bytes is urgent (MSG_OOB): what the peer is told of is the stream up
     /// to and with it. A later call moves the mark on.
     ///
@@ -20,7 +20,9 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
-    //# The program can learn how much urgent data is left (MUST-33)
+    //# The TCP implementation MUST (MUST-33) provide a way for the application to learn how much urgent data
+    //# remains to be read from the connection, or at least to determine whether more urgent data remains to be read
+    //# [19].
     /// Stream offset after the last urgent byte that the peer has told of, while the program has not read that far (MUST-33:
     /// how much is left is this less [`Connection::consumed_offset`]). The byte itself may still be on its way.
     #[must_use]
@@ -30,9 +32,11 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
-    //# Inform the program asynchronously of urgent data (MUST-32)
+    //# A TCP implementation MUST (MUST-32) inform the application layer asynchronously whenever it receives an
+    //# urgent pointer and there was previously no pending urgent data, or whenever the urgent pointer advances in
+    //# the data stream.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
-    //# The pointer is at the first octet that is not urgent (MUST-62)
+    //# The urgent pointer MUST point to the sequence number of the octet following the urgent data (MUST-62).
     /// Sixth: the urgent pointer. "RCV.UP <- max(RCV.UP,SEG.UP), and signal the user that the remote side has urgent data
     /// if the urgent pointer is in advance of the data consumed" (RFC 9293 §3.10.7.4).
     pub(super) fn take_urgent(&mut self, segment: &Segment, seq: u64) -> Events {
@@ -49,7 +53,7 @@ impl Connection {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
-    //# Support the urgent pointer (MUST-30)
+    //# However, TCP implementations MUST still include support for the urgent mechanism (MUST-30).
     /// Sets the pointer of a segment that starts at position `start`, if urgent data follows.
     pub(super) fn add_urgent(&self, transmit: &mut Transmit, start: u64) {
         if self.state == State::SynReceived || self.snd.urgent_end <= start {

@@ -52,7 +52,8 @@ fn model(loss: f64, round_trip: Duration) -> f64 {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
 //= type=test
-//# Other conformant congestion control algorithms (MAY-18)
+//# An endpoint MAY implement such alternative algorithms provided that the algorithms are conformant with the TCP
+//# specifications from the IETF Standards Track as described in RFC 2914, RFC 5033 [7], and RFC 8961 [15] (MAY-18).
 #[test]
 fn cubic_reaches_the_model_of_its_rfc_at_one_percent_loss_and_50_ms() {
     let (loss, round_trip) = (0.01, Duration::from_millis(50));

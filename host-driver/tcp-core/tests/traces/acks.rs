@@ -6,10 +6,10 @@ use crate::script::{Script, ms, plain};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
 //= type=test
-//# The delay is less than 0.5 s (MUST-40)
+//# an ACK should not be excessively delayed; in particular, the delay MUST be less than 0.5 seconds (MUST-40).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
 //= type=test
-//# Delay ACKs (SHLD-18)
+//# A TCP endpoint SHOULD implement a delayed ACK (SHLD-18)
 #[test]
 fn a_lone_segment_is_acknowledged_after_40_ms() {
     let mut tcp = Script::established(&plain());
@@ -23,10 +23,13 @@ fn a_lone_segment_is_acknowledged_after_40_ms() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.3
 //= type=test
-//# An ACK for every second full-sized segment (SHLD-19)
+//# An ACK SHOULD be generated for at least every second full-sized segment or 2*RMSS bytes of new data (where RMSS
+//# is the MSS specified by the TCP endpoint receiving the segments to be acknowledged, or the default value if not
+//# specified) (SHLD-19).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# Aggregate acknowledgements whenever possible (MUST-58)
+//# In general, the processing of received segments MUST be implemented to aggregate ACK segments whenever possible
+//# (MUST-58).
 #[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     let mut tcp = Script::established(&plain());
@@ -82,10 +85,11 @@ fn the_first_segments_are_acknowledged_at_once() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# Send an ACK for an out-of-order segment (MAY-13)
+//# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment arrives that is in the
+//# window but not at the left window edge (MAY-13).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# Queue out-of-order segments (SHLD-31)
+//# Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
 #[test]
 fn out_of_order_data_is_placed_and_acknowledged_at_once_and_the_gap_filled_too() {
     let mut tcp = Script::established(&plain());

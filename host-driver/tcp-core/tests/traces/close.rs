@@ -6,7 +6,8 @@ use crate::script::{Script, ms, plain};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
 //= type=test
-//# TIME-WAIT lasts 2MSL (MUST-13)
+//# When a connection is closed actively, it MUST linger in the TIME-WAIT state for a time 2xMSL (Maximum Segment
+//# Lifetime) (MUST-13).
 #[test]
 fn the_end_that_closes_first_goes_through_fin_wait_to_time_wait() {
     let mut tcp = Script::established(&plain());
@@ -103,7 +104,8 @@ fn a_lost_fin_is_sent_again_with_the_data_before_it() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
 //= type=test
-//# Send a RST to tell that data was lost (SHLD-3)
+//# If such a host issues a CLOSE call while received data is still pending in the TCP connection, or if new data is
+//# received after CLOSE is called, its TCP implementation SHOULD send a RST to show that data was lost (SHLD-3).
 #[test]
 fn closing_with_unread_data_resets() {
     let mut tcp = Script::established(&plain());

@@ -14,7 +14,8 @@ fn ten_in_flight() -> Script {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
 //= type=test
-//# Exponential back-off, slow start and congestion avoidance (MUST-19)
+//# A TCP endpoint MUST implement the basic congestion control algorithms slow start, congestion avoidance, and
+//# exponential backoff of RTO to avoid creating congestion collapse conditions (MUST-19).
 #[test]
 fn the_initial_window_is_ten_segments_and_slow_start_doubles_it() {
     let mut tcp = ten_in_flight();

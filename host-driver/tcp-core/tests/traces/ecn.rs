@@ -55,7 +55,7 @@ fn a_syn_that_is_sent_again_does_not_ask_any_more() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
 //= type=test
-//# Support ECN (SHLD-8)
+//# A TCP endpoint SHOULD implement ECN as described in RFC 3168 (SHLD-8).
 #[test]
 fn a_mark_is_echoed_until_the_sender_has_reduced_its_window() {
     let mut tcp = established(&ecn());

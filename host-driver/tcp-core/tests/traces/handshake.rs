@@ -6,10 +6,11 @@ use crate::script::{Script, ms, plain, segment};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
-//# Send the MSS option always (MAY-3)
+//# MAY send it always (MAY-3).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
-//# Send the MSS option unless it is the default (SHLD-5)
+//# TCP implementations SHOULD send an MSS Option in every SYN segment when its receive MSS differs from the default
+//# 536 for IPv4 or 1220 for IPv6 (SHLD-5)
 #[test]
 fn a_syn_has_linux_options_in_linux_order() {
     let mut tcp = Script::connecting(&Config::default());
@@ -32,13 +33,15 @@ fn a_syn_has_linux_options_in_linux_order() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
-//# Send and receive the MSS option (MUST-14)
+//# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
 //= type=test
-//# The window is handled as a 32-bit number (REC-1)
+//# It is RECOMMENDED that implementations will reserve 32-bit fields for the send and receive window sizes in the
+//# connection record and do all window computations with 32 bits (REC-1).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
 //= type=test
-//# The window is an unsigned number (MUST-1)
+//# The window size MUST be treated as an unsigned number, or else large window sizes will appear like negative
+//# windows and TCP will not work (MUST-1).
 #[test]
 fn a_handshake_settles_mss_scale_and_timestamps() {
     let mut tcp = Script::connecting(&Config::default());
@@ -69,10 +72,12 @@ fn what_the_peer_does_not_offer_is_not_used() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
-//# R2 is at least 3 minutes for a SYN (MUST-23)
+//# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission of the segment for at
+//# least 3 minutes (MUST-23).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
-//# The same mechanism for SYNs (MUST-22)
+//# SYN retransmissions MUST be handled in the general way just described for data retransmissions, including
+//# notification of the application layer.
 #[test]
 fn a_syn_is_sent_again_at_doubling_intervals_and_connect_times_out() {
     let mut tcp = Script::connecting(&plain());
@@ -138,7 +143,7 @@ fn an_ack_of_something_never_sent_is_answered_with_a_reset_and_the_syn_stays() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
 //= type=test
-//# Support simultaneous open attempts (MUST-10)
+//# A TCP implementation MUST support simultaneous open attempts (MUST-10).
 #[test]
 fn syns_that_cross_open_one_connection() {
     let mut tcp = Script::connecting(&plain());

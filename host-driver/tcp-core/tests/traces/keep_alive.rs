@@ -23,10 +23,10 @@ fn keep_alive() -> Config {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# The interval is two hours at least by default (MUST-28)
+//# MUST default to no less than two hours (MUST-28).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# Keep-alive is off by default (MUST-25)
+//# they MUST default to off (MUST-25).
 #[test]
 fn it_is_off_by_default_and_two_hours_when_on() {
     let tcp = Script::established(&plain());
@@ -36,10 +36,11 @@ fn it_is_off_by_default_and_two_hours_when_on() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# Probes carry no data (SHLD-12)
+//# An implementation SHOULD send a keep-alive segment with no data (SHLD-12)
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# Keep-alive (MAY-5)
+//# Implementers MAY include "keep-alives" in their TCP implementations (MAY-5), although this practice is not
+//# universally accepted.
 #[test]
 fn an_idle_connection_is_probed_and_an_answer_starts_the_idle_time_again() {
     let mut tcp = Script::established(&keep_alive());
@@ -57,7 +58,8 @@ fn an_idle_connection_is_probed_and_an_answer_starts_the_idle_time_again() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# Probes go out only after an idle interval (MUST-26)
+//# Keep-alive packets MUST only be sent when no sent data is outstanding, and no data or acknowledgment packets
+//# have been received for the connection within an interval (MUST-26).
 #[test]
 fn data_that_comes_puts_the_probe_off() {
     let mut tcp = Script::established(&keep_alive());
@@ -73,10 +75,11 @@ fn data_that_comes_puts_the_probe_off() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# One unanswered probe is not taken for a dead connection (MUST-29)
+//# Consequently, if a keep-alive mechanism is implemented it MUST NOT interpret failure to respond to any specific
+//# probe as a dead connection (MUST-29).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# The interval is configurable (MUST-27)
+//# This interval MUST be configurable (MUST-27)
 #[test]
 fn probes_without_an_answer_end_the_connection_with_a_reset() {
     let mut tcp = Script::established(&keep_alive());
@@ -92,7 +95,8 @@ fn probes_without_an_answer_end_the_connection_with_a_reset() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.4
 //= type=test
-//# The program can request keep-alive (MUST-24)
+//# If keep-alives are included, the application MUST be able to turn them on or off for each TCP connection
+//# (MUST-24)
 #[test]
 fn it_can_be_turned_on_and_off_while_connected() {
     let mut tcp = Script::established(&plain());
@@ -111,7 +115,7 @@ fn a_probe_is_answered_though_it_carries_nothing() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
-//# The program can set R2 (MUST-21)
+//# An application MUST (MUST-21) be able to set the value for R2 for a particular connection.
 #[test]
 fn the_user_timeout_ends_a_connection_whose_data_is_not_acknowledged() {
     let mut tcp = Script::established(&plain());

@@ -96,7 +96,8 @@ fn the_syn_again_calls_forth_the_syn_ack_again() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
 //= type=test
-//# SYN-RECEIVED remembers how it was entered (MUST-11)
+//# Note that a TCP implementation MUST keep track of whether a connection has reached SYN-RECEIVED state as the
+//# result of a passive OPEN or an active OPEN (MUST-11).
 #[test]
 fn only_an_exact_reset_removes_the_entry() {
     let config = plain();

@@ -11,9 +11,10 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
 //= type=test
-//# The MSS accounts for a varying MTU (SHLD-6)
+//# As a result, when the effective MTU of an interface varies packet-to-packet, TCP implementations SHOULD use the
+//# smallest effective MTU of the interface to calculate the value to advertise in the MSS Option (SHLD-6).
 #[test]
 fn a_message_makes_smaller_segments_go_out_at_once_and_leaves_the_window() {
     let mut tcp = ten_in_flight();

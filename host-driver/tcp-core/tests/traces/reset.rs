@@ -6,10 +6,11 @@ use crate::script::{Script, ms, plain};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
 //= type=test
-//# A mechanism to report errors (MUST-47)
+//# There MUST be a mechanism for reporting soft TCP error conditions to the application (MUST-47).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6
 //= type=test
-//# Inform the program that a connection was aborted (MUST-12)
+//# If the local TCP connection is closed by the remote side due to a FIN or RST received from the remote side, then
+//# the local application MUST be informed whether it closed normally or was aborted (MUST-12).
 #[test]
 fn an_exact_reset_ends_the_connection_and_is_told_once() {
     let mut tcp = Script::established(&plain());
@@ -74,7 +75,8 @@ fn challenges_are_limited_to_ten_in_five_seconds() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
-//# Protection against data injection (RFC 5961) (MAY-12)
+//# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and mitigation that implementations
+//# MAY choose to include (MAY-12).
 #[test]
 fn an_ack_of_data_never_sent_or_long_gone_is_challenged_and_its_data_dropped() {
     let mut tcp = Script::established(&plain());

@@ -16,10 +16,11 @@ fn established(config: &Config) -> Script {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
-//# Advise IP after R1 retransmissions, close after R2 (MUST-20)
+//# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
 //= type=test
-//# Exponential back-off, slow start and congestion avoidance (MUST-19)
+//# A TCP endpoint MUST implement the basic congestion control algorithms slow start, congestion avoidance, and
+//# exponential backoff of RTO to avoid creating congestion collapse conditions (MUST-19).
 #[test]
 fn the_timer_backs_off_and_the_connection_fails_after_the_last_retry() {
     let config = Config {
@@ -111,7 +112,8 @@ fn part_of_a_super_segment_is_sent_again() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
 //= type=test
-//# Karn's algorithm (MUST-18)
+//# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm for taking RTT samples
+//# (MUST-18).
 #[test]
 fn a_retransmitted_segment_is_not_measured() {
     let mut tcp = established(&plain());

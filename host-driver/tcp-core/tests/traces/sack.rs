@@ -33,9 +33,10 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
 //= type=test
-//# No MSS option in segments without SYN (MUST-65)
+//# This field may be sent in the initial connection request (i.e., in segments with the SYN control bit set) and
+//# MUST NOT be sent in other segments (MUST-65).
 #[test]
 fn without_sack_ok_from_both_there_is_no_sack() {
     let mut tcp = Script::established(&sack());

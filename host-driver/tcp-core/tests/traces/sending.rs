@@ -13,13 +13,14 @@ fn nagle() -> Config {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
 //= type=test
-//# Nagle's algorithm (SHLD-7)
+//# A TCP implementation SHOULD implement the Nagle algorithm to coalesce short segments (SHLD-7).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
 //= type=test
-//# Without PUSH in SEND: data is not buffered indefinitely (MUST-60)
+//# If PUSH flags are not implemented, then the sending TCP peer: (1) MUST NOT buffer data indefinitely (MUST-60)
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
 //= type=test
-//# Aggregate or queue data that was not pushed (MAY-16)
+//# When an application issues a series of SEND calls without setting the PUSH flag, the TCP implementation MAY
+//# aggregate the data internally without sending it (MAY-16).
 #[test]
 fn nagle_holds_a_second_small_segment_until_the_first_is_acknowledged() {
     let mut tcp = Script::established(&nagle());
@@ -56,7 +57,8 @@ fn nagle_does_not_hold_the_last_segment() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
 //= type=test
-//# The program can disable Nagle's algorithm (MUST-17)
+//# However, there MUST be a way for an application to disable the Nagle algorithm on an individual connection
+//# (MUST-17).
 #[test]
 fn without_nagle_every_write_goes_at_once() {
     let mut tcp = Script::established(&nagle());
@@ -69,10 +71,12 @@ fn without_nagle_every_write_goes_at_once() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
 //= type=test
-//# Without PUSH in SEND: PSH on the last segment of what is queued (MUST-61)
+//# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data to be sent)
+//# (MUST-61).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
 //= type=test
-//# The sender collapses successive PSH bits (SHLD-27)
+//# The transmitter SHOULD collapse successive bits when it packetizes data, to send the largest possible segment
+//# (SHLD-27).
 #[test]
 fn a_super_segment_of_64_kib_is_cut_by_mss_with_fin_and_psh_on_the_last() {
     let config = Config {
@@ -104,7 +108,8 @@ fn a_super_segment_of_64_kib_is_cut_by_mss_with_fin_and_psh_on_the_last() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
 //= type=test
-//# Send segments of the largest size when possible (SHLD-28)
+//# However, a TCP implementation SHOULD send a maximum-sized segment whenever possible (SHLD-28) to improve
+//# performance (see Section 3.8.6.2.1).
 #[test]
 fn a_super_segment_ends_at_a_whole_segment_while_more_is_queued() {
     let config = Config {

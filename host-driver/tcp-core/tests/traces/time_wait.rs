@@ -48,7 +48,8 @@ fn a_fin_again_is_acknowledged_and_starts_2msl_again() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
 //= type=test
-//# Accept a SYN in TIME-WAIT (MAY-2)
+//# However, it MAY accept a new SYN from the remote TCP endpoint to reopen the connection directly from TIME-WAIT
+//# state (MAY-2), if it:
 #[test]
 fn a_syn_beyond_the_last_sequence_number_may_reuse_the_tuple() {
     let mut record = record(&time_wait(&plain(), ""));
@@ -63,7 +64,9 @@ fn a_syn_beyond_the_last_sequence_number_may_reuse_the_tuple() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
 //= type=test
-//# Use timestamps to reduce TIME-WAIT (SHLD-4)
+//# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented since Timestamp
+//# Options are commonly used, and using them to reduce TIME-WAIT provides benefits for busy Internet servers
+//# (SHLD-4).
 #[test]
 fn a_later_timestamp_lets_a_syn_reuse_the_tuple_whatever_its_number() {
     let config = Config {

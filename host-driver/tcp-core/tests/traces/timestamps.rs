@@ -53,7 +53,9 @@ fn the_echo_is_that_of_the_segment_that_moved_the_left_edge() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
-//# Calculate the effective send segment size (MUST-16)
+//# The maximum size of a segment that a TCP endpoint really sends, the "effective send MSS", MUST be the smaller
+//# (MUST-16) of the send MSS (that reflects the available reassembly buffer size at the remote host, the EMTU_R
+//# [19]) and the largest transmission size permitted by the IP layer (EMTU_S [19]):
 #[test]
 fn the_option_is_taken_off_the_segment_size() {
     let mut tcp = established();

@@ -6,10 +6,10 @@ use crate::script::{Script, plain, segment};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
 //= type=test
-//# The pointer is at the first octet that is not urgent (MUST-62)
+//# The urgent pointer MUST point to the sequence number of the octet following the urgent data (MUST-62).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
 //= type=test
-//# Support the urgent pointer (MUST-30)
+//# However, TCP implementations MUST still include support for the urgent mechanism (MUST-30).
 #[test]
 fn the_pointer_is_at_the_byte_after_the_urgent_one_in_every_segment_before_it() {
     let mut tcp = Script::established(&plain());
@@ -36,7 +36,7 @@ fn the_pointer_is_at_the_byte_after_the_urgent_one_in_every_segment_before_it() 
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
 //= type=test
-//# Urgent data of any length (MUST-31)
+//# A TCP implementation MUST support a sequence of urgent data of any length (MUST-31) [19].
 #[test]
 fn urgent_data_further_ahead_than_the_field_says_is_told_as_there() {
     let mut tcp = Script::established(&plain());
@@ -47,10 +47,13 @@ fn urgent_data_further_ahead_than_the_field_says_is_told_as_there() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
 //= type=test
-//# The program can learn how much urgent data is left (MUST-33)
+//# The TCP implementation MUST (MUST-33) provide a way for the application to learn how much urgent data remains to
+//# be read from the connection, or at least to determine whether more urgent data remains to be read [19].
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.5
 //= type=test
-//# Inform the program asynchronously of urgent data (MUST-32)
+//# A TCP implementation MUST (MUST-32) inform the application layer asynchronously whenever it receives an urgent
+//# pointer and there was previously no pending urgent data, or whenever the urgent pointer advances in the data
+//# stream.
 #[test]
 fn a_pointer_is_told_once_and_until_it_was_read() {
     let mut tcp = Script::established(&plain());
@@ -70,9 +73,10 @@ fn a_pointer_is_told_once_and_until_it_was_read() {
     assert_eq!(tcp.tcp.urgent_offset(), None);
 }
 
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.4
 //= type=test
-//# Process RST and URG even with a zero window (MUST-66)
+//# A TCP receiver MUST process the RST and URG fields of all incoming segments, even when the receive window is
+//# zero (MUST-66).
 #[test]
 fn a_pointer_counts_though_the_window_is_closed() {
     let mut tcp = Script::established(&tcp_core::Config {

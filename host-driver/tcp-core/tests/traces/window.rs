@@ -13,16 +13,18 @@ fn one_segment_buffer() -> Config {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
 //= type=test
-//# Probes back off exponentially (SHLD-30)
+//# SHOULD increase exponentially the interval between successive probes (SHLD-30).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
 //= type=test
-//# First probe after an RTO (SHLD-29)
+//# The transmitting host SHOULD send the first zero-window probe when a zero window has existed for the
+//# retransmission timeout period (SHLD-29)
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
 //= type=test
-//# The sender probes a zero window (MUST-36)
-//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
+//# Probing of zero (offered) windows MUST be supported (MUST-36).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Use standard probing logic (MUST-35)
+//# If the window shrinks to zero, the TCP implementation MUST probe it in the standard way (described below)
+//# (MUST-35).
 #[test]
 fn a_closed_window_is_probed_at_growing_intervals_until_it_opens() {
     let mut tcp = Script::established(&plain());
@@ -48,7 +50,8 @@ fn a_closed_window_is_probed_at_growing_intervals_until_it_opens() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.1
 //= type=test
-//# Allow a window to stay zero indefinitely while the peer answers (MUST-37)
+//# As long as the receiving TCP peer continues to send acknowledgments in response to the probe segments, the
+//# sending TCP peer MUST allow the connection to stay open (MUST-37).
 #[test]
 fn probes_that_nobody_answers_end_the_connection_and_answered_ones_never() {
     let config = Config {
@@ -76,7 +79,7 @@ fn probes_that_nobody_answers_end_the_connection_and_answered_ones_never() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.1
 //= type=test
-//# The sender avoids silly windows (MUST-38)
+//# A TCP implementation MUST include a SWS avoidance algorithm in the sender (MUST-38).
 #[test]
 fn a_silly_window_is_not_used_until_the_override_timer_says_so() {
     let mut tcp = Script::established(&plain());
@@ -116,19 +119,20 @@ fn a_fin_waits_for_room_in_the_window() {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Retransmit old data beyond SND.UNA+SND.WND (MAY-7)
+//# The sender MAY also retransmit old data beyond SND.UNA+SND.WND (MAY-7)
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Robust against a shrinking window (MUST-34)
+//# However, a sending TCP peer MUST be robust against window shrinking, which may cause the "usable window" (see
+//# Section 3.8.6.2.1) to become negative (MUST-34).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Do not time out a connection for data beyond the right edge (SHLD-17)
+//# SHOULD NOT time out the connection if data beyond the right window edge is not acknowledged (SHLD-17).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Retransmit old unacknowledged data within the window (SHLD-16)
+//# SHOULD retransmit normally the old unacknowledged data between SND.UNA and SND.UNA+SND.WND (SHLD-16).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
 //= type=test
-//# Do not send new data when the window shrinks (SHLD-15)
+//# If this happens, the sender SHOULD NOT send new data (SHLD-15)
 #[test]
 fn a_window_that_shrinks_below_what_is_in_flight_is_probed_with_its_first_segment() {
     let mut tcp = Script::established(&plain());
