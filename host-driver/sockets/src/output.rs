@@ -296,19 +296,22 @@ impl Shared {
             // An armed timer that fires for nothing lets go of its T then.
             return;
         };
-        let due = match live.timer {
-            Some(key) if key.at <= at => return,
-            Some(key) => match self.queues[live.queue()].timers.stop(under, key) {
-                Some(due) => due,
-                // It is firing, waits for our lock, and arms itself again.
-                None => return,
-            },
-            None => match self.pcbs.acquire(live.handle) {
-                Some(armed) => Due::Pcb(armed),
-                None => return,
-            },
-        };
-        live.timer = Some(self.arm(under, live.queue(), at, due));
+        let queue = live.queue();
+        match live.timer {
+            Some(key) if key.at <= at => {}
+            // If it is firing, it waits for our lock, and arms itself again.
+            Some(key) => {
+                if let Some(key) = self.queues[queue].timers.move_to(under, key, at) {
+                    live.timer = Some(key);
+                    self.hurry(queue, at);
+                }
+            }
+            None => {
+                if let Some(armed) = self.pcbs.acquire(live.handle) {
+                    live.timer = Some(self.arm(under, queue, at, Due::Pcb(armed)));
+                }
+            }
+        }
     }
 
     /// Drives a connection that waited for something which has come.

@@ -111,11 +111,16 @@ impl Shared {
         due: Due,
     ) -> Key {
         let key = self.queues[queue].timers.arm(held, at, due);
+        self.hurry(queue, at);
+        key
+    }
+
+    /// Wakes the owner if it would sleep past a timer.
+    pub(crate) fn hurry(&self, queue: usize, at: Duration) {
         let sleeps_until = self.queues[queue].sleeps_until.load(Ordering::SeqCst);
         if u64::try_from(at.as_nanos()).is_ok_and(|at| at < sleeps_until) {
             self.nic.wake(queue);
         }
-        key
     }
 
     /// What all have counted.

@@ -90,6 +90,23 @@ impl Timers {
         })
     }
 
+    /// Moves a timer to another time, under one lock. `None`: it is firing, and whoever fires it owns what it held.
+    pub(crate) fn move_to(
+        &self,
+        held: &mut Token<'_, impl Precedes<TimersLevel>>,
+        key: Key,
+        at: Duration,
+    ) -> Option<Key> {
+        self.change(held, |inner| {
+            let due = inner.armed.remove(&key)?;
+            inner.sequence += 1;
+            let sequence = inner.sequence;
+            let key = Key { at, sequence };
+            inner.armed.insert(key, due);
+            Some(key)
+        })
+    }
+
     /// Stops a timer without waiting. `None`: it is firing, and whoever fires it owns what it held.
     pub(crate) fn stop(
         &self,
@@ -154,6 +171,13 @@ mod tests {
         let stopped = timers.arm(held, at(1), Due::HalfOpen(tuple(4)));
         assert!(timers.stop(held, stopped).is_some());
         assert!(timers.stop(held, stopped).is_none());
+        assert!(timers.move_to(held, stopped, at(9)).is_none());
+        let moved = timers.arm(held, at(9), Due::HalfOpen(tuple(5)));
+        assert!(
+            timers
+                .move_to(held, moved, at(3))
+                .is_some_and(|key| key.at == at(3))
+        );
         assert!(timers.expired(held, Duration::ZERO).is_none());
         assert_eq!(timers.next(), Some(at(1)));
         assert!(
@@ -163,6 +187,6 @@ mod tests {
             matches!(timers.expired(held, at(1)), Some((_, Due::HalfOpen(t))) if t == tuple(3))
         );
         assert!(timers.expired(held, at(1)).is_none());
-        assert_eq!(timers.len(held), 1);
+        assert_eq!(timers.len(held), 2);
     }
 }
