@@ -28,6 +28,8 @@ pub struct Config {
     pub hop_limit: u8,
     /// Own addresses with their networks, preferred first.
     pub addresses: Vec<Cidr>,
+    /// Networks all of whose addresses are ours, gateways excepted (Linux: AnyIP, `ip route add local`).
+    pub local_networks: Vec<Cidr>,
     /// Static routes; the longest prefix wins.
     pub routes: Vec<Route>,
     /// Time-outs and bounds of the neighbour cache.
@@ -76,6 +78,7 @@ impl Config {
             mtu: 1500,
             hop_limit: crate::frame::HOP_LIMIT,
             addresses: Vec::new(),
+            local_networks: Vec::new(),
             routes: Vec::new(),
             neighbours: NeighbourConfig::default(),
         }
@@ -85,6 +88,13 @@ impl Config {
     #[must_use]
     pub fn with_address(mut self, address: Cidr) -> Self {
         self.addresses.push(address);
+        self
+    }
+
+    /// Takes every address of a network for ours, but for gateways' and the broadcast's.
+    #[must_use]
+    pub fn with_local_network(mut self, network: Cidr) -> Self {
+        self.local_networks.push(network);
         self
     }
 
@@ -133,6 +143,11 @@ impl Config {
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|c| c.address() == address)
+            || self
+                .local_networks
+                .iter()
+                .any(|c| c.contains(address) && c.broadcast().map(IpAddr::V4) != Some(address))
+                && !self.routes.iter().any(|r| r.gateway == address)
     }
 
     /// Whether a packet to `address` is for us: own, broadcast of an own network, or a group we are in.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use longshore_refs::{Ref, holder};
 
 use crate::broken::{Rule, keeps};
+use crate::config::SocketConfig;
 use crate::failure::Failure;
 use crate::file::File;
 use crate::listener::{Child, Listener, State};
@@ -69,8 +70,24 @@ impl TcpListener {
         Tcp::bind(stack.shared(), address)
     }
 
+    /// As [`TcpListener::bind`], with settings of its own for the connections that it accepts.
+    ///
+    /// # Errors
+    /// As [`TcpListener::bind`].
+    pub fn bind_with(
+        stack: &Stack,
+        address: SocketAddr,
+        config: Option<Arc<SocketConfig>>,
+    ) -> io::Result<Self> {
+        Self::listen(stack.shared(), address, config)
+    }
+
     /// Bind and listen of the protocols' contract.
-    pub(crate) fn listen(shared: &Arc<Shared>, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn listen(
+        shared: &Arc<Shared>,
+        address: SocketAddr,
+        config: Option<Arc<SocketConfig>>,
+    ) -> io::Result<Self> {
         if shared.is_down() {
             return Err(Failure::DeviceGone.into());
         }
@@ -88,6 +105,7 @@ impl TcpListener {
                 let mut state = listener.unpublished();
                 state.open = true;
                 state.backlog = backlog;
+                state.settings = config;
             })
             .ok_or_else(|| {
                 io::Error::new(
@@ -197,6 +215,11 @@ impl TcpListener {
     /// How many connections may wait to be accepted, from now on; at least 1.
     pub fn set_backlog(&self, backlog: usize) {
         self.with(|state| state.backlog = backlog.max(1));
+    }
+
+    /// The settings of connections whose SYN comes from now on; `None`: the stack's.
+    pub fn set_config(&self, config: Option<Arc<SocketConfig>>) {
+        self.with(|state| state.settings = config);
     }
 
     /// Connections that wait to be accepted.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use longshore_refs::holder;
 use tcp_core::{Connection, Events};
 
+use crate::config::Own;
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::lock::Token;
@@ -27,11 +28,13 @@ pub(crate) fn ports_from(first: u16) -> impl Iterator<Item = u16> {
 }
 
 impl Shared {
-    /// Makes a socket and sends its SYN, from a free port or from the one given.
+    /// Makes a socket and sends its SYN: from a local address if one is given (an unspecified one, and port 0, leave that
+    /// open).
     pub(crate) fn connect(
         self: &Arc<Self>,
+        from: Option<SocketAddr>,
         remote: SocketAddr,
-        from: Option<u16>,
+        own: Own<'_>,
     ) -> io::Result<SocketRef<holder::F>> {
         if self.is_down() {
             return Err(Failure::DeviceGone.into());
@@ -58,20 +61,37 @@ impl Shared {
         //# If an application on a multihomed host does not specify the local IP address when actively opening a TCP
         //# connection, then the TCP implementation MUST ask the IP layer to select a local IP address before
         //# sending the (first) SYN (MUST-44).
-        let Some(local) = config.source_for(ip) else {
+        let Some(source) = config.source_for(ip) else {
             return Err(Failure::NetworkUnreachable.into());
         };
+        let local = match from.map(|from| from.ip()) {
+            Some(from) if from.is_ipv4() != ip.is_ipv4() => {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    format!("{from} and {ip} are of different families"),
+                ));
+            }
+            Some(from) if !from.is_unspecified() && !config.is_own(from) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::AddrNotAvailable,
+                    format!("{from} is none of the stack's addresses"),
+                ));
+            }
+            Some(from) if !from.is_unspecified() => from,
+            _ => source,
+        };
+        let wanted = from.map(|from| from.port()).filter(|&port| port != 0);
         let held = &mut Token::root();
         let now = self.now();
-        let tcp = self.config.tcp_for(local);
+        let tcp = self.config.tcp_for(local, own);
         let connection = |tuple: &Tuple| {
             Connection::connect(&tcp, self.isns.initial(now, tuple.local, tuple.remote))
         };
         let tuple = |port| Tuple::new((local, port), (ip, remote.port()));
-        let mut port = from.unwrap_or_else(|| self.first_port(&tuple(0)));
+        let mut port = wanted.unwrap_or_else(|| self.first_port(&tuple(0)));
         let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
             let tuple = tuple(port);
-            pcb.occupy(self.live(handle, tuple, connection(&tuple)));
+            pcb.occupy(self.live(handle, tuple, connection(&tuple), own));
         });
         let Some(pcb) = pcb else {
             count(&self.counters.no_memory);
@@ -80,7 +100,7 @@ impl Shared {
                 "as many connections as the stack was configured for",
             ));
         };
-        let ports = match from {
+        let ports = match wanted {
             Some(_) => 1,
             None => usize::from(PORTS.end() - PORTS.start()) + 1,
         };
@@ -106,7 +126,7 @@ impl Shared {
             live.connection = connection(&live.tuple);
         }
         pcb.lock(held).0.dropped = true;
-        if let Some(port) = from {
+        if let Some(port) = wanted {
             return Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
                 format!("port {port} is taken by a listener, or by another connection to {remote}"),

@@ -1,6 +1,7 @@
-//! What a stack is told at its start.
+//! What a stack is told at its start, and a socket at its own.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Settings of a stack.
 #[derive(Clone, Debug)]
@@ -48,17 +49,51 @@ impl StackConfig {
         }
     }
 
+    /// What sockets have that are not told otherwise.
+    #[must_use]
+    pub fn socket(&self) -> SocketConfig {
+        SocketConfig {
+            tcp: self.tcp,
+            send_buffer: self.send_buffer,
+            max_segment: None,
+        }
+    }
+
     /// Settings of a connection from or to `local`.
-    pub(crate) fn tcp_for(&self, local: IpAddr) -> tcp_core::Config {
+    pub(crate) fn tcp_for(&self, local: IpAddr, own: Own<'_>) -> tcp_core::Config {
         let family = if local.is_ipv4() {
             tcp_core::Config::ipv4(self.ip.mtu)
         } else {
             tcp_core::Config::ipv6(self.ip.mtu)
         };
+        let tcp = own.map_or(&self.tcp, |own| &own.tcp);
+        let most = own.and_then(|own| own.max_segment).unwrap_or(u16::MAX);
         tcp_core::Config {
-            mss: family.mss,
+            mss: family.mss.min(most).max(1),
             default_peer_mss: family.default_peer_mss,
-            ..self.tcp
+            // What the NIC can do, no socket can change.
+            max_transmit: tcp.max_transmit.min(self.tcp.max_transmit),
+            ..*tcp
         }
     }
+
+    /// Bytes that the send buffer of such a connection holds.
+    pub(crate) fn send_buffer_for(&self, own: Own<'_>) -> usize {
+        own.map_or(self.send_buffer, |own| own.send_buffer)
+    }
+}
+
+/// A socket's own settings; `None`: the stack's.
+pub(crate) type Own<'a> = Option<&'a Arc<SocketConfig>>;
+
+/// Settings of one socket, or of the connections that a listener accepts, that a handshake depends on. Start from
+/// [`StackConfig::socket`].
+#[derive(Clone, Debug)]
+pub struct SocketConfig {
+    /// Settings of connections; the MSS follows from the MTU, the family and [`SocketConfig::max_segment`].
+    pub tcp: tcp_core::Config,
+    /// Bytes that a connection's send buffer holds (SO_SNDBUF).
+    pub send_buffer: usize,
+    /// TCP_MAXSEG: segments of at most so many bytes of payload (options in them counted), both ways.
+    pub max_segment: Option<u16>,
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_refs::holder;
+use tcp_core::Events;
 
 use crate::lock::Token;
 use crate::output::is_connecting;
@@ -182,6 +183,18 @@ impl<P: Protocol> File<P> {
     }
 }
 
+impl File {
+    /// Ends the connection as a close does; the drop follows.
+    pub(crate) fn begin_close(&self) {
+        self.shared.update(self.socket.pcb(), |live, now| {
+            if !live.dropped {
+                live.connection.close(now);
+            }
+            ((), Events::empty())
+        });
+    }
+}
+
 /// The last clone of the program's handle is gone. Cannot fail.
 impl<P: Protocol> Drop for File<P> {
     fn drop(&mut self) {
@@ -259,7 +272,12 @@ pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usi
         return Attempt::Wait;
     }
     live.write_blocked = false;
-    let room = live.send.room(live.held());
+    let unsent = live.connection.unsent();
+    let low_water = live.send.unsent_low_water().saturating_sub(unsent);
+    let room = live
+        .send
+        .room(live.held())
+        .min(usize::try_from(low_water).unwrap_or(usize::MAX));
     let n = live.send.append(shared.nic.send_pool(), offset, buf, room);
     if n == 0 {
         return Attempt::WaitForMemory;

@@ -288,13 +288,15 @@ impl Shared {
         tuple: &Tuple,
         segment: &Segment,
     ) -> Elsewhere {
-        let config = self.config.tcp_for(tuple.local.ip());
         let (mut shard, under) = self.table.shard(held, tuple);
         match shard.get_mut(tuple) {
             // A connection that is ending on another thread: the segment comes too late.
             Some(Entry::Pcb(_)) => Elsewhere::Done,
             None => Elsewhere::Listener(None),
             Some(Entry::HalfOpen(entry)) => {
+                let config = self
+                    .config
+                    .tcp_for(tuple.local.ip(), entry.settings.as_ref());
                 match entry.half_open.on_segment(now, &config, segment) {
                     HalfOpenOutcome::Ignore => Elsewhere::Done,
                     HalfOpenOutcome::Complete => Elsewhere::Complete,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, Ref, holder};
 
+use crate::config::SocketConfig;
 use crate::lock::{Guard, ListenerLevel, Ordered, Precedes, Root, ShardLevel, Token};
 use crate::ready::Notify;
 use crate::socket::SocketRef;
@@ -37,6 +38,8 @@ pub(crate) struct State {
     pub(crate) cookies_until: Duration,
     pub(crate) queue: VecDeque<Child>,
     pub(crate) notify: Option<Arc<dyn Notify>>,
+    /// What its connections have, if not what the stack says.
+    pub(crate) settings: Option<Arc<SocketConfig>>,
 }
 
 /// A connection that waits to be accepted.

@@ -202,7 +202,6 @@ impl Shared {
         tuple: &Tuple,
         key: Key,
     ) {
-        let config = self.config.tcp_for(tuple.local.ip());
         let (mut shard, mut under) = self.table.shard(held, tuple);
         let Some(Entry::HalfOpen(entry)) = shard.get_mut(tuple) else {
             return;
@@ -210,6 +209,9 @@ impl Shared {
         if entry.timer != key {
             return;
         }
+        let config = self
+            .config
+            .tcp_for(tuple.local.ip(), entry.settings.as_ref());
         let expiry = match self.listeners.get(entry.listener) {
             Some(_) => entry.half_open.on_timeout(now, &config),
             // The listener went away while the entry was being made.

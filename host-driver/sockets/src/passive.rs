@@ -6,6 +6,7 @@ use longshore_refs::{Handle, holder};
 use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
 
 use crate::broken::{Rule, keeps};
+use crate::config::Own;
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::input::Arrived;
@@ -31,7 +32,6 @@ impl Shared {
         after: Option<SeqNumber>,
     ) {
         let Arrived { tuple, segment, .. } = arrived;
-        let config = self.config.tcp_for(tuple.local.ip());
         let mut initial = self.isns.initial(now, tuple.local, tuple.remote);
         if let Some(iss) = after {
             initial = Initial { iss, ..initial };
@@ -39,6 +39,8 @@ impl Shared {
         let Some(listener) = self.listeners.get(handle) else {
             return self.refuse(held, now, tuple, segment);
         };
+        let settings = listener.with(held, |state| state.settings.clone());
+        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
         let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
             let cookies = now < listener.with(held, |state| state.cookies_until);
             if cookies && self.on_cookie(held, now, tuple, handle, segment) {
@@ -75,6 +77,7 @@ impl Shared {
             half_open,
             listener: handle,
             timer,
+            settings,
         };
         if self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
             if self.withdraw_if_closed(held, tuple, &listener, timer) {
@@ -98,12 +101,13 @@ impl Shared {
         handle: Handle,
         segment: &Segment,
     ) -> bool {
-        let config = self.config.tcp_for(tuple.local.ip());
-        let Tuple { local, remote } = *tuple;
-        let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
+        let Some(listener) = self.listeners.get(handle) else {
             return false;
         };
-        let Some(listener) = self.listeners.get(handle) else {
+        let settings = listener.with(held, |state| state.settings.clone());
+        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
+        let Tuple { local, remote } = *tuple;
+        let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
             return false;
         };
         {
@@ -120,6 +124,7 @@ impl Shared {
             half_open,
             listener: handle,
             timer,
+            settings,
         };
         if !self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
             self.queues[queue].timers.stop(held, timer);
@@ -171,8 +176,14 @@ impl Shared {
             segment,
             payload,
         } = arrived;
-        let (half_open, handle, timer) = match self.table.shard(held, tuple).0.get(tuple) {
-            Some(Entry::HalfOpen(entry)) => (entry.half_open.clone(), entry.listener, entry.timer),
+        let (half_open, handle, timer, settings) = match self.table.shard(held, tuple).0.get(tuple)
+        {
+            Some(Entry::HalfOpen(entry)) => (
+                entry.half_open.clone(),
+                entry.listener,
+                entry.timer,
+                entry.settings.clone(),
+            ),
             _ => return,
         };
         let Some(listener) = self.listeners.acquire::<holder::L>(handle) else {
@@ -194,10 +205,10 @@ impl Shared {
             }
             state.reserved += 1;
         }
-        let config = self.config.tcp_for(tuple.local.ip());
+        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
         let (connection, received) = Connection::from_half_open(now, &config, &half_open, segment);
         let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
-            let mut live = self.live(handle, *tuple, connection);
+            let mut live = self.live(handle, *tuple, connection, settings.as_ref());
             if let Some(place) = received.placement {
                 let start = place.skip as usize;
                 if let Some(bytes) = payload.get(start..start + place.len as usize) {
@@ -283,14 +294,20 @@ impl Shared {
     }
 
     /// A connection block for a slot.
-    pub(crate) fn live(&self, handle: Handle, tuple: Tuple, connection: Connection) -> Live {
-        let config = self.config.tcp_for(tuple.local.ip());
+    pub(crate) fn live(
+        &self,
+        handle: Handle,
+        tuple: Tuple,
+        connection: Connection,
+        own: Own<'_>,
+    ) -> Live {
+        let config = self.config.tcp_for(tuple.local.ip(), own);
         Live {
             handle,
             tuple,
             queue: narrow(self.queue_of(&tuple)),
             connection,
-            send: SendBuffer::new(self.config.send_buffer),
+            send: SendBuffer::new(self.config.send_buffer_for(own)),
             receive: ReceiveBuffer::new(config.receive_buffer as usize),
             dropped: false,
             write_blocked: false,

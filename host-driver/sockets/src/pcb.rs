@@ -144,10 +144,19 @@ impl Live {
         self.connection.written_offset() - self.connection.acked_offset()
     }
 
+    /// Whether there is room that a writer is worth being woken for.
+    pub(crate) fn is_roomy(&self) -> bool {
+        2 * self.connection.unsent() < self.send.unsent_low_water()
+            && self.send.is_roomy(self.held())
+    }
+
     /// Whether a write would find room, once the effects of the last full buffer are over.
     pub(crate) fn has_room(&self) -> bool {
         let held = self.held();
-        self.send.room(held) > 0 && (!self.write_blocked || self.send.is_roomy(held))
+        // As Linux: a writer that was stopped by it goes on at half of the low-water mark.
+        let factor = if self.write_blocked { 2 } else { 1 };
+        let few = factor * self.connection.unsent() < self.send.unsent_low_water();
+        few && self.send.room(held) > 0 && (!self.write_blocked || self.send.is_roomy(held))
     }
 }
 

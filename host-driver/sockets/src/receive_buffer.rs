@@ -1,5 +1,7 @@
 //! Received bytes until the program reads them.
 
+use std::ops::Range;
+
 /// A ring of stream bytes, made when the first byte comes.
 #[derive(Debug)]
 pub(crate) struct ReceiveBuffer {
@@ -14,6 +16,18 @@ impl ReceiveBuffer {
             bytes: Box::default(),
             size: size.max(1),
         }
+    }
+
+    /// Changes the room to `size` bytes; the bytes at the stream offsets `kept`, which are no more, stay where they are.
+    pub(crate) fn resize(&mut self, size: usize, kept: Range<u64>) {
+        let mut other = Self::new(size);
+        if !self.bytes.is_empty() && !kept.is_empty() {
+            // No more than `self.size`, which is a usize.
+            let mut bytes = vec![0; (kept.end - kept.start) as usize];
+            self.get(kept.start, &mut bytes);
+            other.put(kept.start, &bytes);
+        }
+        *self = other;
     }
 
     /// Stores `data` at stream offset `offset`.
@@ -55,6 +69,23 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn what_is_there_survives_a_resize(
+            size in 1usize..100, larger in 0usize..100, offset in 0u64..1000,
+            data in proptest::collection::vec(any::<u8>(), 1..100),
+        ) {
+            let data = &data[..data.len().min(size)];
+            let mut ring = ReceiveBuffer::new(size);
+            ring.put(offset, data);
+            let kept = offset..offset + data.len() as u64;
+            for size in [size + larger, data.len()] {
+                ring.resize(size, kept.clone());
+                let mut out = vec![0; data.len()];
+                ring.get(offset, &mut out);
+                prop_assert_eq!(&out[..], data);
+            }
+        }
+
         #[test]
         fn what_is_put_anywhere_is_got_back(
             size in 1usize..100, offset in 0u64..1000, data in proptest::collection::vec(any::<u8>(), 0..100),

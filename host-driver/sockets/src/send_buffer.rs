@@ -24,7 +24,14 @@ struct Stretch {
 #[derive(Debug)]
 pub(crate) struct SendBuffer {
     stretches: VecDeque<Stretch>,
-    capacity: usize,
+    capacity: u32,
+    /// TCP_NOTSENT_LOWAT.
+    unsent_low_water: u32,
+}
+
+/// Sizes beyond 32 bits are as good as 32 bits.
+fn narrow(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).max(1)
 }
 
 impl SendBuffer {
@@ -32,20 +39,35 @@ impl SendBuffer {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             stretches: VecDeque::new(),
-            capacity: capacity.max(1),
+            capacity: narrow(capacity),
+            unsent_low_water: u32::MAX,
         }
+    }
+
+    /// Room for `capacity` unacknowledged bytes from now on; what is there stays.
+    pub(crate) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = narrow(capacity);
+    }
+
+    /// How many bytes may be unsent: no more are taken then.
+    pub(crate) fn unsent_low_water(&self) -> u64 {
+        self.unsent_low_water.into()
+    }
+
+    pub(crate) fn set_unsent_low_water(&mut self, bytes: u32) {
+        self.unsent_low_water = bytes;
     }
 
     /// Bytes that may be written now, with `held` written and not acknowledged.
     pub(crate) fn room(&self, held: u64) -> usize {
         let held = usize::try_from(held).unwrap_or(usize::MAX);
-        self.capacity.saturating_sub(held)
+        (self.capacity as usize).saturating_sub(held)
     }
 
     /// Whether a third of the buffer is free: what a writer that found it full waits for (as Linux), so that it
     /// hands over enough for a super-segment and is not woken by every ACK.
     pub(crate) fn is_roomy(&self, held: u64) -> bool {
-        3 * self.room(held) >= self.capacity
+        3 * self.room(held) >= self.capacity as usize
     }
 
     /// Stores up to `room` bytes of `data` at stream offset `offset`, behind what was stored before. Returns how

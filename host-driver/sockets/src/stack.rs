@@ -14,7 +14,7 @@ use longshore_refs::{Census, Slab, Tally};
 use tcp_core::{IsnGenerator, SynCookies};
 
 use crate::clock::Clock;
-use crate::config::StackConfig;
+use crate::config::{SocketConfig, StackConfig};
 use crate::counters::{Counters, StackCounters};
 use crate::listener::{Listener, Listeners};
 use crate::lock::{Leaf, Ordered, Token};
@@ -353,6 +353,12 @@ impl Stack {
             listener_references: shared.listeners.tally(),
             send_references: shared.nic.send_pool().tally(),
         }
+    }
+
+    /// What a socket has that is given no settings of its own.
+    #[must_use]
+    pub fn socket_config(&self) -> SocketConfig {
+        self.shared.config.socket()
     }
 
     /// The driver below.

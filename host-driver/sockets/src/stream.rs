@@ -3,12 +3,13 @@
 use longshore_refs::sync::atomic::Ordering;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tcp_core::{Counters, Events, Info, KeepAlive};
 
+use crate::config::SocketConfig;
 use crate::failure::Failure;
 use crate::file::{Attempt, File, Side};
 use crate::lock::Token;
@@ -16,7 +17,7 @@ use crate::output::is_connecting;
 use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
-use crate::tcp::Tcp;
+use crate::tcp::{Origin, Tcp};
 
 /// Congestion notification in a TOS or traffic class (RFC 3168 §5).
 const ECN: u8 = 0b11;
@@ -37,6 +38,10 @@ impl TcpStream {
         Self {
             file: Arc::new(file),
         }
+    }
+
+    pub(crate) fn into_file(self) -> Arc<File> {
+        self.file
     }
 
     /// Opens a connection and waits until it is established.
@@ -85,20 +90,40 @@ impl TcpStream {
     /// # Errors
     /// As [`TcpStream::connect`], if it is clear at once that nothing can come of it.
     pub fn start_connect(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
+        Self::start_connect_with(stack, None, address, None)
+    }
+
+    /// As [`TcpStream::start_connect`], from a local address (an unspecified one, and port 0, leave the choice to the
+    /// stack), and with settings of its own.
+    ///
+    /// # Errors
+    /// As [`TcpStream::start_connect`]; `AddrNotAvailable` if `local` is not ours, `AddrInUse` if its port has a listener or
+    /// another connection to `address`.
+    pub fn start_connect_with(
+        stack: &Stack,
+        local: Option<SocketAddr>,
+        address: SocketAddr,
+        config: Option<&Arc<SocketConfig>>,
+    ) -> io::Result<Self> {
         let shared = stack.shared();
-        let socket = Tcp::connect(shared, None, address)?;
+        let origin = Origin {
+            local,
+            settings: config,
+        };
+        let socket = Tcp::connect(shared, origin, address)?;
         Ok(Self::new(File::new(Arc::clone(shared), socket)))
     }
 
-    /// As [`TcpStream::start_connect`], from local port `port`. Two hosts that do so to each other at once open one
-    /// connection (RFC 9293 §3.5).
+    /// As [`TcpStream::start_connect`], from a local port of the program's choice.
     ///
     /// # Errors
-    /// As [`TcpStream::start_connect`]; `AddrInUse` if a listener or another connection to the address has the port.
+    /// As [`TcpStream::start_connect_with`].
     pub fn start_connect_from(stack: &Stack, port: u16, address: SocketAddr) -> io::Result<Self> {
-        let shared = stack.shared();
-        let socket = Tcp::connect(shared, Some(port), address)?;
-        Ok(Self::new(File::new(Arc::clone(shared), socket)))
+        let any = match address {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+        };
+        Self::start_connect_with(stack, Some((any, port).into()), address, None)
     }
 
     pub(crate) fn file(&self) -> &File {

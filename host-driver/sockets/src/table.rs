@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use longshore_refs::Handle;
 use tcp_core::{HalfOpen, TimeWait};
 
+use crate::config::SocketConfig;
 use crate::lock::{Guard, Ordered, Precedes, ShardLevel, Token};
 use crate::timers::Key;
 use crate::tuple::Tuple;
@@ -39,6 +41,8 @@ pub(crate) struct SynEntry {
     pub(crate) half_open: HalfOpen,
     pub(crate) listener: Handle,
     pub(crate) timer: Key,
+    /// The listener's, as they were when the SYN came.
+    pub(crate) settings: Option<Arc<SocketConfig>>,
 }
 
 /// A connection in TIME-WAIT.

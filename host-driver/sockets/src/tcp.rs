@@ -10,6 +10,7 @@ use tcp_core::{Events, State};
 
 use crate::accept::TcpListener;
 use crate::broken::{Rule, keeps};
+use crate::config::Own;
 use crate::failure::Failure;
 use crate::file;
 use crate::lock::{Outermost, Token};
@@ -31,28 +32,36 @@ pub(crate) struct Manner {
     pub(crate) linger_zero: AtomicBool,
 }
 
+/// What a connection begins with, besides the peer's address.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Origin<'a> {
+    /// The local address; an unspecified one, and port 0, leave the choice to the stack.
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) settings: Own<'a>,
+}
+
 impl Protocol for Tcp {
     type Block = Live;
     type After = After;
     type Manner = Manner;
     /// Bind and listen are one step.
     type Bound = TcpListener;
-    /// The local port, or any free one. Nothing else is there before: connect attaches the socket.
-    type Origin<'a> = Option<u16>;
+    /// Nothing else is there before: connect attaches the socket.
+    type Origin<'a> = Origin<'a>;
     type Connected = SocketRef<holder::F>;
     type Message<'a> = &'a [u8];
     type Received = usize;
 
     fn bind(shared: &Arc<Shared>, local: SocketAddr) -> io::Result<TcpListener> {
-        TcpListener::listen(shared, local)
+        TcpListener::listen(shared, local, None)
     }
 
     fn connect(
         shared: &Arc<Shared>,
-        origin: Option<u16>,
+        origin: Origin<'_>,
         remote: SocketAddr,
     ) -> io::Result<SocketRef<holder::F>> {
-        shared.connect(remote, origin)
+        shared.connect(origin.local, remote, origin.settings)
     }
 
     fn send(

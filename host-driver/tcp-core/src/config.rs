@@ -58,6 +58,9 @@ pub struct Config {
     /// Size of the receive buffer in bytes; the window that is offered never exceeds it. From 1 to
     /// 2³⁰ ([`Config::MAX_RECEIVE_BUFFER`]); more is cut to that.
     pub receive_buffer: u32,
+    /// What the receive buffer may grow to later ([`Connection::set_receive_buffer`](crate::Connection::set_receive_buffer)):
+    /// the window scale is chosen for it. Less than `receive_buffer`: for that.
+    pub receive_buffer_max: u32,
     /// Largest payload of a [`Transmit`](crate::Transmit) in bytes. 0 or less than a segment: one
     /// segment each, for a path without TSO.
     pub max_transmit: u32,
@@ -158,8 +161,12 @@ impl Config {
     /// The shift that we offer: the least with which the window field can tell the whole buffer.
     pub(crate) fn window_shift(&self) -> u8 {
         // RFC 7323 §2.3: "The maximum scale exponent is limited to 14".
+        let most = self
+            .receive_buffer_max
+            .min(Self::MAX_RECEIVE_BUFFER)
+            .max(self.bounded_receive_buffer());
         (0..14)
-            .find(|shift| self.bounded_receive_buffer() >> shift <= u32::from(u16::MAX))
+            .find(|shift| most >> shift <= u32::from(u16::MAX))
             .unwrap_or(14)
     }
 
@@ -182,6 +189,7 @@ impl Default for Config {
             mss: 1460,
             default_peer_mss: 536,
             receive_buffer: 256 * 1024,
+            receive_buffer_max: 0,
             max_transmit: 65_536,
             window_scaling: true,
             timestamps: true,

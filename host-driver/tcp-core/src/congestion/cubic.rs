@@ -16,7 +16,7 @@ const ALPHA: f32 = 3.0 * (1.0 - BETA) / (1.0 + BETA);
 /// The window grows with the cube of the time since the last loss: fast far away from where that was, slowly near it.
 #[derive(Clone, Debug)]
 pub struct Cubic {
-    window: Window,
+    pub(super) window: Window,
     /// W_max, in segments; 0 before the first loss.
     w_max: f32,
     /// K in seconds: when W_max is reached again.

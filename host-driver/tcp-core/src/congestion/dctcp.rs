@@ -12,7 +12,7 @@ const G: f32 = 1.0 / 16.0;
 /// Reno's growth, and a reduction in proportion to the extent of congestion.
 #[derive(Clone, Debug)]
 pub struct Dctcp {
-    window: Window,
+    pub(super) window: Window,
     /// DCTCP.Alpha: the part of the bytes that was marked, smoothed.
     alpha: f32,
     /// DCTCP.BytesAcked and DCTCP.BytesMarked.

@@ -119,6 +119,17 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Goes on where another algorithm has stopped.
+    pub(crate) fn resume(&mut self, window: u64, threshold: u64) {
+        match self {
+            Self::Cubic(cubic) => cubic.window.resume(window, threshold),
+            Self::NewReno(reno) => reno.window.resume(window, threshold),
+            Self::Dctcp(dctcp) => dctcp.window.resume(window, threshold),
+        }
+    }
+}
+
 /// Calls a method of whichever algorithm it is.
 macro_rules! whichever {
     ($self:expr, $control:ident => $call:expr) => {

@@ -8,7 +8,7 @@ use super::{AckSample, CongestionControl};
 /// Additive increase, multiplicative decrease (RFC 5681 §3.1), counting bytes (RFC 3465).
 #[derive(Clone, Debug)]
 pub struct NewReno {
-    window: Window,
+    pub(super) window: Window,
 }
 
 impl NewReno {

@@ -87,6 +87,13 @@ impl Window {
         self.credit = 0;
     }
 
+    /// Window and threshold as they were under another algorithm.
+    pub(super) fn resume(&mut self, window: u64, threshold: u64) {
+        // `u64::MAX`, no threshold, becomes the same in 32 bits.
+        self.ssthresh = low(threshold);
+        self.cwnd = low(window);
+    }
+
     /// RFC 6937 §3.1: at the end of recovery, the window is at the threshold, where the reduction has put it; without one
     /// (RFC 8201 §5.4), it stays.
     pub(super) fn recovered(&mut self, mss: u16) {

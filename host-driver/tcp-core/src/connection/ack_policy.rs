@@ -67,6 +67,22 @@ impl AckPolicy {
         self.quick = self.quick.max(quick);
     }
 
+    /// TCP_QUICKACK, as Linux: on ends the wait for an answer to carry the ACK, off begins one.
+    pub(super) fn set_quick(&mut self, quick: bool, segments: u8) {
+        self.interactive = !quick;
+        if quick {
+            self.quick = self.quick.max(segments);
+            if self.deadline.is_set() {
+                self.now = true;
+            }
+        }
+    }
+
+    /// Whether ACKs do not wait for answers.
+    pub(super) const fn is_quick(&self) -> bool {
+        !self.interactive
+    }
+
     /// A segment with an ACK goes out; `data`: it carries data.
     pub(super) fn on_sent(&mut self, data: bool) {
         let pending = self.now || self.deadline.is_set();

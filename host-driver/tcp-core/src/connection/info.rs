@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::timers::Waiting;
 use super::{Connection, State};
 use crate::congestion::CongestionControl as _;
 
@@ -50,6 +51,14 @@ pub struct Info {
     pub window_shifts: (u8, u8),
     /// Lost data is being sent again.
     pub recovering: bool,
+    /// Payload of a full segment that we announced to take.
+    pub receive_mss: u16,
+    /// Stream bytes that the peer has acknowledged.
+    pub acked: u64,
+    /// Retransmission time-outs, or window probes, since there was progress.
+    pub retries: u8,
+    /// Window probes that went unanswered.
+    pub window_probes: u8,
 }
 
 impl Connection {
@@ -81,6 +90,16 @@ impl Connection {
             timestamps: self.timestamps.is_some(),
             window_shifts: (self.negotiated.send_shift, self.negotiated.receive_shift),
             recovering: self.recovery.is_active(),
+            receive_mss: self.settings.offer.mss,
+            acked: self.acked_offset(),
+            retries: match self.timers.waiting() {
+                Some(Waiting::Window) => 0,
+                _ => self.timers.retries,
+            },
+            window_probes: match self.timers.waiting() {
+                Some(Waiting::Window) => self.timers.retries,
+                _ => 0,
+            },
         }
     }
 }

@@ -23,6 +23,7 @@ mod state;
 mod syn_sent;
 mod text;
 mod timers;
+mod tuning;
 mod urgent;
 
 use core::time::Duration;

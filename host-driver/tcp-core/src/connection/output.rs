@@ -243,7 +243,8 @@ impl Connection {
             let half = 2 * allowed >= u64::from(self.snd.max_wnd);
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
-        if queued.is_multiple_of(mss) || self.snd.fin || !self.nagle_holds() {
+        if queued.is_multiple_of(mss) || self.snd.fin || !(self.settings.cork || self.nagle_holds())
+        {
             return Some(queued);
         }
         Some(whole(queued)).filter(|&len| len > 0)

@@ -22,6 +22,9 @@ pub(super) struct TailProbe {
     pub(super) again: bool,
 }
 
+/// On a network of microseconds the peer's software is slower than two round trips (Linux: TCP_TIMEOUT_MIN).
+const LEAST: Duration = Duration::from_millis(2);
+
 impl Connection {
     /// RFC 8985 §7.2, TLP_calc_PTO(): arms the timer when new data has gone out, or some of it was acknowledged, and
     /// nothing is known to be lost.
@@ -49,6 +52,8 @@ impl Connection {
         };
         if self.snd.in_flight() <= u64::from(self.mss()) {
             timeout += MAX_ACK_DELAY;
+        } else {
+            timeout += LEAST;
         }
         let mut at = now + timeout;
         if let Some(expiry) = self.timers.retransmission_at() {

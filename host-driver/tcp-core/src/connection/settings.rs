@@ -13,6 +13,7 @@ pub(super) struct Settings {
     /// The window field of our SYN.
     pub(super) syn_window: u16,
     pub(super) nagle: bool,
+    pub(super) cork: bool,
     pub(super) pacing: bool,
     pub(super) black_hole_detection: bool,
     /// Zero: none.
@@ -34,6 +35,7 @@ impl Settings {
             offer: config.into(),
             syn_window: config.initial_window_field(),
             nagle: config.nagle,
+            cork: false,
             pacing: config.pacing,
             black_hole_detection: config.black_hole_detection,
             user_timeout: config.user_timeout.unwrap_or_default().into(),

@@ -18,5 +18,6 @@ mod script;
 mod sending;
 mod time_wait;
 mod timestamps;
+mod tuning;
 mod urgent;
 mod window;

@@ -1,0 +1,366 @@
+//! A TCP socket: from `socket()` to `close()`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_sockets::{SocketConfig, Stack, Status, TcpListener, TcpStream};
+use tcp_core::State as Tcb;
+
+use super::options::Options;
+use super::wake::Seen;
+use crate::address::Family;
+use crate::errno::{Errno, Result};
+use crate::port::{Attempt, Patience};
+use crate::sysctl::Defaults;
+
+/// A TCP socket.
+pub(crate) struct Tcp {
+    pub(crate) family: Family,
+    /// What /proc/sys/net said when it was opened.
+    pub(crate) defaults: Defaults,
+    /// Its local address and port, once it has them.
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) options: Options,
+    pub(crate) state: State,
+    seen: Seen,
+    /// Somebody found no room to write (Linux: SOCK_NOSPACE).
+    blocked: bool,
+}
+
+/// What the socket is.
+pub(crate) enum State {
+    /// Neither listens nor connects.
+    Fresh,
+    /// Listens: one listener for each family that it serves.
+    Listening(Vec<TcpListener>),
+    /// `connect` was called, and has not told yet how it ended.
+    Connecting(TcpStream),
+    /// A connection, be it over.
+    Connected(TcpStream),
+}
+
+/// Bytes in the send queue that were never sent. SIOCINQ is FIONREAD, SIOCOUTQ is TIOCOUTQ.
+const SIOCOUTQNSD: libc::c_ulong = 0x894b;
+
+/// Most bytes that one call moves.
+pub(crate) const MOST: usize = 16 * 1024 * 1024;
+
+impl Tcp {
+    pub(crate) fn new(family: Family, defaults: Defaults) -> Self {
+        Self {
+            family,
+            options: Options::new(&defaults),
+            defaults,
+            local: None,
+            state: State::Fresh,
+            seen: Seen::default(),
+            blocked: false,
+        }
+    }
+
+    /// What a handshake begins with.
+    pub(crate) fn config(&self) -> Arc<SocketConfig> {
+        let (defaults, options) = (&self.defaults, &self.options);
+        let mut tcp = defaults.tcp;
+        tcp.congestion = options.congestion;
+        if let Some(bytes) = options.receive_payload() {
+            // Asked for, it does not grow by itself any more.
+            tcp.receive_buffer = bytes;
+            tcp.receive_buffer_max = 0;
+        }
+        if let Some(retries) = options.syn_retries {
+            tcp.syn_retries = retries;
+        }
+        if let Some(seconds) = options.linger_2.and_then(|s| u64::try_from(s).ok()) {
+            tcp.fin_wait_2 = Duration::from_secs(seconds);
+        }
+        Arc::new(SocketConfig {
+            tcp,
+            send_buffer: options.send_payload().unwrap_or(defaults.send_buffer),
+            max_segment: options.max_segment,
+        })
+    }
+
+    pub(crate) fn stream(&self) -> Option<&TcpStream> {
+        match &self.state {
+            State::Connecting(stream) | State::Connected(stream) => Some(stream),
+            State::Fresh | State::Listening(_) => None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.stream().map(TcpStream::status)
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        matches!(self.state, State::Listening(_))
+    }
+
+    /// The address that stands for all of the socket's own.
+    pub(crate) fn any(&self) -> IpAddr {
+        match self.family {
+            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        }
+    }
+
+    /// The addresses at which it would listen.
+    pub(crate) fn listen_addresses(&self) -> Vec<SocketAddr> {
+        let local = self.local.unwrap_or_else(|| SocketAddr::new(self.any(), 0));
+        let mut list = vec![local];
+        if local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !self.options.only_v6 {
+            list.push((Ipv4Addr::UNSPECIFIED, local.port()).into());
+        }
+        list
+    }
+
+    /// Begins to listen.
+    pub(crate) fn listen(&mut self, stack: &Stack, backlog: usize) -> Result<()> {
+        if let State::Listening(listeners) = &self.state {
+            for listener in listeners {
+                listener.set_backlog(backlog);
+            }
+            return Ok(());
+        }
+        let mut listeners: Vec<TcpListener> = Vec::new();
+        for mut address in self.listen_addresses() {
+            if let Some(first) = listeners.first() {
+                address.set_port(first.local_addr()?.port());
+            }
+            let listener = TcpListener::bind_with(stack, address, Some(self.config()))?;
+            listener.set_nonblocking(true)?;
+            listener.set_backlog(backlog);
+            listeners.push(listener);
+        }
+        self.local = Some(listeners[0].local_addr()?);
+        self.state = State::Listening(listeners);
+        Ok(())
+    }
+
+    /// Takes a connection out of the queue.
+    pub(crate) fn accept(&mut self) -> Result<Attempt<(Self, SocketAddr)>> {
+        let State::Listening(listeners) = &self.state else {
+            return Err(Errno::EINVAL);
+        };
+        for listener in listeners {
+            match listener.accept() {
+                Ok((stream, peer)) => {
+                    let child = self.child(stream)?;
+                    return Ok(Attempt::Done((child, peer)));
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Attempt::Wait)
+    }
+
+    fn child(&self, stream: TcpStream) -> Result<Self> {
+        stream.set_nonblocking(true)?;
+        let mut child = Self::new(self.family, self.defaults.clone());
+        child.options = self.options.clone();
+        child.options.apply(&child.defaults, &stream)?;
+        stream.set_abort_on_close(child.options.linger == Some(0))?;
+        child.local = Some(stream.local_addr()?);
+        child.state = State::Connected(stream);
+        Ok(child)
+    }
+
+    /// Begins to connect.
+    pub(crate) fn start_connect(&mut self, stack: &Stack, peer: SocketAddr) -> Result<()> {
+        let from = self.local.filter(|local| {
+            // Bound to all of IPv6, it connects to IPv4 all the same.
+            local.is_ipv4() == peer.is_ipv4() || local.port() != 0
+        });
+        let from = from.map(|local| {
+            if local.is_ipv4() == peer.is_ipv4() {
+                local
+            } else {
+                SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), local.port())
+            }
+        });
+        let config = self.config();
+        let stream = TcpStream::start_connect_with(stack, from, peer, Some(&config))?;
+        stream.set_nonblocking(true)?;
+        self.options.apply(&self.defaults, &stream)?;
+        stream.set_abort_on_close(self.options.linger == Some(0))?;
+        self.local = Some(stream.local_addr()?);
+        self.state = State::Connecting(stream);
+        Ok(())
+    }
+
+    /// How the attempt to connect stands. Once it has failed, another may follow.
+    pub(crate) fn poll_connect(&mut self) -> Result<Attempt<()>> {
+        let State::Connecting(stream) = &self.state else {
+            return Err(Errno::EISCONN);
+        };
+        let status = stream.status();
+        if status.failed || status.over {
+            let error = stream.take_error()?;
+            self.state = State::Fresh;
+            return Err(error.map_or(Errno::ECONNABORTED, Errno::from));
+        }
+        if matches!(status.state, Tcb::SynSent | Tcb::SynReceived) {
+            return Ok(Attempt::Wait);
+        }
+        let State::Connecting(stream) = std::mem::replace(&mut self.state, State::Fresh) else {
+            return Err(Errno::EISCONN);
+        };
+        self.state = State::Connected(stream);
+        Ok(Attempt::Done(()))
+    }
+
+    /// Reads up to `len` bytes of what there is.
+    pub(crate) fn receive(&mut self, len: usize) -> Result<Attempt<Vec<u8>>> {
+        let Some(mut stream) = self.stream() else {
+            return Err(Errno::ENOTCONN);
+        };
+        let mut bytes = vec![0; len.min(MOST)];
+        match stream.read(&mut bytes) {
+            Ok(n) => {
+                bytes.truncate(n);
+                Ok(Attempt::Done(bytes))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(Attempt::Wait),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes as much of `bytes` as there is room for.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<Attempt<usize>> {
+        let Some(mut stream) = self.stream() else {
+            return Err(Errno::EPIPE);
+        };
+        match stream.write(bytes) {
+            Ok(n) => Ok(Attempt::Done(n)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.blocked = true;
+                Ok(Attempt::Wait)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends reading, writing or both.
+    pub(crate) fn shutdown(&mut self, how: Shutdown) -> Result<()> {
+        match &self.state {
+            State::Fresh => Err(Errno::ENOTCONN),
+            State::Listening(_) => {
+                // As Linux: reading from a listener is accepting.
+                if how != Shutdown::Write {
+                    self.state = State::Fresh;
+                }
+                Ok(())
+            }
+            State::Connecting(_) => {
+                self.state = State::Fresh;
+                Ok(())
+            }
+            State::Connected(stream) => Ok(stream.shutdown(how)?),
+        }
+    }
+
+    /// Gives up what it is, and may begin anew.
+    pub(crate) fn disconnect(&mut self) {
+        let before = std::mem::replace(&mut self.state, State::Fresh);
+        if let State::Connecting(stream) | State::Connected(stream) = before {
+            stream.abort();
+        }
+        self.seen = Seen::default();
+    }
+
+    /// Somebody looked for room to write and found none.
+    pub(crate) fn note_no_room(&mut self) {
+        if self.status().is_some_and(|status| !status.has_room) {
+            self.blocked = true;
+        }
+    }
+
+    /// SO_REUSEADDR.
+    pub(crate) fn shares_address(&self) -> bool {
+        self.options.reuse_address || self.options.reuse_port
+    }
+
+    /// How long reads wait.
+    pub(crate) fn read_patience(&self) -> Patience {
+        self.options.read_patience()
+    }
+
+    /// How long writes wait.
+    pub(crate) fn write_patience(&self) -> Patience {
+        self.options.write_patience()
+    }
+
+    /// What ioctl(2) tells of the queues.
+    pub(crate) fn queued(&self, request: libc::c_ulong) -> Result<i32> {
+        let int = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
+        let status = match &self.state {
+            State::Listening(_) => return Err(Errno::EINVAL),
+            _ => self.status(),
+        };
+        let Some(status) = status else {
+            return match request {
+                libc::FIONREAD | libc::TIOCOUTQ | SIOCOUTQNSD => Ok(0),
+                _ => Err(Errno::ENOTTY),
+            };
+        };
+        match request {
+            libc::FIONREAD => Ok(int(status.available)),
+            libc::TIOCOUTQ => Ok(int(status.unacknowledged)),
+            SIOCOUTQNSD => Ok(int(status.unsent)),
+            _ => Err(Errno::ENOTTY),
+        }
+    }
+
+    /// What poll(2) says, as Linux' `tcp_poll`.
+    pub(crate) fn mask(&self) -> u32 {
+        let mut mask = 0;
+        match &self.state {
+            State::Fresh => mask |= libc::EPOLLHUP | libc::EPOLLOUT | libc::EPOLLWRNORM,
+            State::Listening(listeners) => {
+                if listeners.iter().any(|l| l.queued() > 0) {
+                    mask |= libc::EPOLLIN | libc::EPOLLRDNORM;
+                }
+            }
+            State::Connecting(stream) | State::Connected(stream) => {
+                let status = stream.status();
+                if status.over || (status.read_closed && status.write_closed) {
+                    mask |= libc::EPOLLHUP;
+                }
+                if status.read_closed || status.over {
+                    mask |= libc::EPOLLIN | libc::EPOLLRDNORM | libc::EPOLLRDHUP;
+                }
+                if !matches!(status.state, Tcb::SynSent | Tcb::SynReceived) || status.over {
+                    if status.available >= self.options.receive_low_water as u64 {
+                        mask |= libc::EPOLLIN | libc::EPOLLRDNORM;
+                    }
+                    if status.has_room || status.write_closed || status.over {
+                        mask |= libc::EPOLLOUT | libc::EPOLLWRNORM;
+                    }
+                }
+                if status.failed {
+                    mask |= libc::EPOLLERR;
+                }
+            }
+        }
+        mask as u32
+    }
+
+    /// Events that would have woken whoever polls the socket, since the last call.
+    pub(crate) fn take_wakeups(&mut self) -> u32 {
+        match &self.state {
+            State::Fresh => 0,
+            State::Listening(listeners) => {
+                let queued = listeners.iter().map(TcpListener::queued).sum();
+                self.seen.listener(queued)
+            }
+            State::Connecting(stream) | State::Connected(stream) => {
+                let status = stream.status();
+                let least = self.options.receive_low_water as u64;
+                self.seen.stream(status, least, &mut self.blocked)
+            }
+        }
+    }
+}
