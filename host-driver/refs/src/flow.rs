@@ -10,7 +10,9 @@
 //! A slot holds reference H from before FLOW_ADD is posted until FLOW_DEL is *completed*, and is taken again only when
 //! every completion that was queued before is consumed too: that is what the fence on the flow's own completion queue
 //! says. A handle's generation is as narrow as the NIC carries it; the fence, not the generation, is what keeps two users
-//! of a slot apart.
+//! of a slot apart on the receive side. A FLOW_DEL that drains has no fence on the transmit side: requests of the earlier
+//! user may be sent long after it, and only their generation keeps them from a later CANCEL of the same slot. So handles
+//! must not come round while a request of an earlier user is posted; with 16 bits and a ring's length they do not.
 //!
 //! No NIC with a flow table exists yet: a connection without a slot is the rule, and one with a slot differs only in how
 //! its frames are looked up.

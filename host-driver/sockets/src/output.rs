@@ -6,6 +6,7 @@ use std::time::Duration;
 use ip_core::IpNumber;
 use longshore_refs::sync::atomic::Ordering;
 use longshore_refs::{Handle, holder};
+use nic_abi::FlowHandle;
 use tcp_core::{Connection, Events, Flags, MAX_HEADER_LEN, Ports, State, TimeWait, Transmit};
 
 use crate::broken::{Rule, keeps};
@@ -271,10 +272,8 @@ impl Shared {
             drop(self.queues[live.queue()].timers.stop(under, key));
         }
         live.dropped = true;
-        if let Some(flow) = live
-            .flow
-            .take_if(|_| !time_wait || keeps(Rule::LeaveAtTimeWait))
-        {
+        if live.flow.is_some() && (!time_wait || keeps(Rule::LeaveAtTimeWait)) {
+            let flow = std::mem::replace(&mut live.flow, FlowHandle::NONE);
             self.leave_slot(under, live, flow);
         }
         under.with(&self.queues[live.queue()].past, |past| {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use longshore_refs::{Handle, holder};
+use nic_abi::FlowHandle;
 use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
 
 use crate::broken::{Rule, keeps};
@@ -324,7 +325,7 @@ impl Shared {
             // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
             identification: handle.index as u16,
             timer: None,
-            flow: None,
+            flow: FlowHandle::NONE,
             lingering: None,
             parked: false,
             notify: None,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use ip_core::{MacAddr, Path};
 use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, holder};
+use nic_abi::FlowHandle;
 use tcp_core::{Connection, SeqNumber};
 
 use crate::failure::Failure;
@@ -16,7 +17,6 @@ use crate::protocol::Protocol;
 use crate::ready::Notify;
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
-use crate::slots::FlowKey;
 use crate::socket::SocketRef;
 use crate::tcp::Tcp;
 use crate::timers::Key;
@@ -76,8 +76,8 @@ pub(crate) struct Live {
     /// IPv4 identification of the next packet.
     pub(crate) identification: u16,
     pub(crate) timer: Option<Key>,
-    /// Its slot of the NIC's flow table, whose reference H keeps the Pcb.
-    pub(crate) flow: Option<FlowKey>,
+    /// Its slot of the NIC's flow table, whose reference H keeps the Pcb; or NONE.
+    pub(crate) flow: FlowHandle,
     /// Reference S: the program has closed the socket, data are still to be sent.
     pub(crate) lingering: Option<SocketRef<holder::S>>,
     /// In a list of those who wait for a neighbour, for room in a ring, or for memory.

@@ -7,8 +7,8 @@
 //! No NIC has such a table yet, and the driver has no commands for it. Until then whoever calls [`Slots`] posts the
 //! commands and brings the completions: the tests of the races, with a model of such a NIC.
 
-use std::net::SocketAddr;
-use std::num::{NonZeroU16, NonZeroU32};
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,9 @@ use ip_core::{Verdict, Verdicts};
 use longshore_refs::flow::{Added, Flows};
 use longshore_refs::sync::atomic::Ordering;
 use longshore_refs::{Handle, Ref, holder};
+use nic_abi::FlowHandle;
+use nic_abi::command::{Command, DelMode, FlowKey};
+use nic_abi::fault::Status;
 
 use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
@@ -39,65 +42,35 @@ pub(crate) enum Mail {
     /// A connection is over.
     Leave {
         pcb: Handle,
-        flow: Handle,
-        mode: Delete,
+        flow: FlowHandle,
+        mode: DelMode,
     },
 }
 
-/// A flow's handle as the NIC carries it: `{index: 16, generation: 16}`, the generation not 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FlowKey(NonZeroU32);
+/// A slot's handle as the contract has it, and as the slots' machine has it.
+fn name(flow: Handle) -> FlowHandle {
+    // [`Slots::open`] makes no wider ones.
+    #[expect(clippy::cast_possible_truncation)]
+    let (index, generation) = (flow.index as u16, flow.generation as u16);
+    FlowHandle::new(index, generation).unwrap_or(FlowHandle::NONE)
+}
 
-impl FlowKey {
-    fn new(flow: Handle) -> Option<Self> {
-        NonZeroU32::new(flow.index << 16 | flow.generation).map(Self)
+fn slot(flow: FlowHandle) -> Handle {
+    Handle {
+        index: flow.index().into(),
+        generation: flow.generation().into(),
     }
-
-    fn handle(self) -> Handle {
-        Handle {
-            index: self.0.get() >> 16,
-            generation: self.0.get() & 0xffff,
-        }
-    }
-}
-
-/// What FLOW_DEL stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delete {
-    /// The matching of received frames; what is posted is sent.
-    Drain,
-    /// Transmission at the next segment boundary, too.
-    Cancel,
-}
-
-/// For the ring of the flow's own queue pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// FLOW_ADD.
-    Add {
-        /// The handle that completions are to bear.
-        flow: Handle,
-        /// Own address and the peer's.
-        tuple: (SocketAddr, SocketAddr),
-    },
-    /// FLOW_DEL.
-    Delete {
-        /// As in its FLOW_ADD.
-        flow: Handle,
-        /// What it stops.
-        mode: Delete,
-    },
 }
 
 /// From a queue pair's completion queue, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Completion {
-    /// FLOW_ADD is done.
-    Added(Handle, Added),
+    /// FLOW_ADD is done: `Ok`, `Full` or `Duplicate`.
+    Added(FlowHandle, Status),
     /// FLOW_DEL is done. It is the fence, too: no completion behind it bears the handle, on this queue or any other.
-    Deleted(Handle),
+    Deleted(FlowHandle),
     /// A frame, with the handle of its flow if the table has it.
-    Frame(Option<Handle>, Vec<u8>),
+    Frame(Option<FlowHandle>, Vec<u8>),
 }
 
 /// The slots of a queue pair, as its owner drives them.
@@ -182,9 +155,9 @@ impl Slots {
     }
 
     /// Whose frame a completion with this handle would be taken for: own address and the peer's.
-    pub fn whose(&self, flow: Handle, epoch: u32) -> Option<(SocketAddr, SocketAddr)> {
+    pub fn whose(&self, flow: FlowHandle, epoch: u32) -> Option<(SocketAddr, SocketAddr)> {
         self.with(|held, slots| {
-            let holder = slots.as_mut()?.resolve(flow, epoch)?;
+            let holder = slots.as_mut()?.resolve(slot(flow), epoch)?;
             let Tuple { local, remote } = holder.lock(held).0.tuple;
             Some((local, remote))
         })
@@ -209,7 +182,7 @@ impl Slots {
 /// Releases the references H of a device that is quiet.
 fn give_up(held: &mut Token<'_, impl Outermost>, slots: &mut FlowSlots) {
     for reference in slots.on_quiesced() {
-        reference.lock(held).0.flow = None;
+        reference.lock(held).0.flow = FlowHandle::NONE;
     }
 }
 
@@ -223,22 +196,29 @@ impl Shared {
         batch: &mut Batch,
     ) {
         match completion {
-            Completion::Added(flow, added) => {
+            Completion::Added(flow, status) => {
+                let flow = slot(flow);
+                // No room, or the key is another slot's still: the connection goes on without.
+                let added = match status {
+                    Status::Ok => Added::Entered,
+                    _ => Added::Full,
+                };
                 if let Some(reference) = slots.on_added(flow, epoch, added) {
-                    reference.lock(held).0.flow = None;
+                    reference.lock(held).0.flow = FlowHandle::NONE;
                 }
                 if !keeps(Rule::StayHashed) {
                     self.unhash_for_its_slot(held, slots, flow, epoch);
                 }
             }
             Completion::Deleted(flow) => {
+                let flow = slot(flow);
                 let reference = slots.on_deleted(flow, epoch);
                 slots.on_fence(flow, epoch);
                 drop(reference);
             }
             Completion::Frame(flow, bytes) => {
                 count(&self.counters.frames_in);
-                let known = flow.and_then(|flow| slots.resolve(flow, epoch));
+                let known = flow.and_then(|flow| slots.resolve(slot(flow), epoch));
                 let pcb = known.map(Ref::handle);
                 if flow.is_some() && pcb.is_none() {
                     // Of an earlier user of the slot, or of an earlier life of the device.
@@ -280,8 +260,8 @@ impl Shared {
             .filter_map(|mail| match mail {
                 Mail::Enter(pcb) => self.enter_slot(held, slots, pcb),
                 Mail::Leave { pcb, flow, mode } => slots
-                    .delete(flow, |holder| holder.handle() == pcb)
-                    .then_some(Command::Delete { flow, mode }),
+                    .delete(slot(flow), |holder| holder.handle() == pcb)
+                    .then_some(Command::FlowDel { handle: flow, mode }),
             })
             .collect()
     }
@@ -301,22 +281,47 @@ impl Shared {
             return None;
         }
         let flow = slots.add(reference).ok()?;
-        live.flow = FlowKey::new(flow);
-        let Tuple { local, remote } = live.tuple;
-        let tuple = (local, remote);
-        Some(Command::Add { flow, tuple })
+        live.flow = name(flow);
+        Some(Command::FlowAdd {
+            handle: live.flow,
+            key: self.flow_key(&live.tuple),
+        })
+    }
+
+    /// What the NIC finds a connection by.
+    fn flow_key(&self, tuple: &Tuple) -> FlowKey {
+        let own = &self.neighbours.config().addresses;
+        let local = own
+            .iter()
+            .position(|cidr| cidr.address() == tuple.local.ip());
+        let mut remote_addr = [0; 16];
+        match tuple.remote.ip() {
+            IpAddr::V4(ip) => remote_addr[..4].copy_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => remote_addr = ip.octets(),
+        }
+        FlowKey {
+            remote_addr,
+            ipv6: tuple.remote.is_ipv6(),
+            vlan: None,
+            // A connection's own address is one of the few that the stack has.
+            local_addr: local
+                .and_then(|at| u8::try_from(at).ok())
+                .unwrap_or(u8::MAX),
+            local_port: tuple.local.port(),
+            remote_port: tuple.remote.port(),
+        }
     }
 
     /// A connection is over: its slot's owner hears of it.
-    pub(crate) fn leave_slot(&self, under: &mut UnderPcb<'_>, live: &Live, flow: FlowKey) {
+    pub(crate) fn leave_slot(&self, under: &mut UnderPcb<'_>, live: &Live, flow: FlowHandle) {
         let mode = if live.failure.is_some() {
-            Delete::Cancel
+            DelMode::Cancel
         } else {
-            Delete::Drain
+            DelMode::Drain
         };
         let mail = Mail::Leave {
             pcb: live.handle,
-            flow: flow.handle(),
+            flow,
             mode,
         };
         under.with(&self.queues[live.queue()].slot_mail, |list| list.push(mail));

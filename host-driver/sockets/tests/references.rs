@@ -178,3 +178,27 @@ fn every_test_of_connections_ends_with_the_census() {
         );
     }
 }
+
+/// Where docs/LIFE-OF-AN-ABORT.md says "`function`, [file](path)", the file has that function.
+#[test]
+fn the_functions_of_the_life_of_an_abort_are_where_it_says() {
+    let text = read("docs/LIFE-OF-AN-ABORT.md");
+    let mut seen = 0;
+    for (at, _) in text.match_indices("](../") {
+        let path = text[at + 5..].split(')').next().unwrap();
+        let before = text[..at].rsplit_once('[').unwrap().0;
+        let Some(before) = before.trim_end().strip_suffix("`,") else {
+            continue;
+        };
+        let name = before.rsplit('`').next().unwrap();
+        let function = format!("fn {}", name.rsplit("::").next().unwrap());
+        let source = read(path);
+        let found = source.match_indices(&function).any(|(at, _)| {
+            let behind = source[at + function.len()..].chars().next();
+            behind.is_some_and(|c| matches!(c, '(' | '<'))
+        });
+        assert!(found, "{function} in {path}");
+        seen += 1;
+    }
+    assert!(seen >= 10, "{seen}");
+}

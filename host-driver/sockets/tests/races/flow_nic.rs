@@ -1,7 +1,7 @@
 //! A NIC with a flow table and two queue pairs, as docs and contract of the datapath have it, in front of host B.
 //!
 //! - Commands are taken in order from the ring of the flow's own queue pair.
-//! - FLOW_ADD answers OK or FULL. Its completion precedes the first that bears the handle; what came before stays where
+//! - FLOW_ADD answers OK, FULL or DUPLICATE. Its completion precedes the first that bears the handle; what came before stays where
 //!   it was queued. So a flow *moves* to its own queue, and segments may overtake each other.
 //! - FLOW_DEL's completion is on the flow's own queue, behind all frames of the flow: it is the fence.
 //! - A frame without a receive descriptor is dropped and counted; commands are completed all the same.
@@ -10,9 +10,10 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use longshore_refs::Handle;
-use longshore_refs::flow::Added;
-use longshore_sockets::slots::{Command, Completion};
+use longshore_sockets::slots::Completion;
+use nic_abi::FlowHandle;
+use nic_abi::command::{Command, DelMode, FlowKey};
+use nic_abi::fault::Status;
 
 /// Queue pairs.
 pub(crate) const QUEUES: usize = 2;
@@ -32,8 +33,8 @@ pub(crate) enum Rss {
 }
 
 struct Flow {
-    handle: Handle,
-    tuple: (SocketAddr, SocketAddr),
+    handle: FlowHandle,
+    key: FlowKey,
     queue: usize,
 }
 
@@ -54,6 +55,8 @@ pub(crate) struct FlowNic {
     pub(crate) arrived: u64,
     pub(crate) delivered: u64,
     pub(crate) no_buffer: u64,
+    /// How flows were ended.
+    pub(crate) deletes: Vec<DelMode>,
 }
 
 impl FlowNic {
@@ -72,6 +75,7 @@ impl FlowNic {
             arrived: 0,
             delivered: 0,
             no_buffer: 0,
+            deletes: Vec::new(),
         }
     }
 
@@ -86,23 +90,22 @@ impl FlowNic {
         }
         match self.rings[queue].pop_front() {
             None => return false,
-            Some(Command::Add { flow, tuple }) => {
-                let added = if self.table.len() < self.capacity {
-                    self.table.push(Flow {
-                        handle: flow,
-                        tuple,
-                        queue,
-                    });
-                    Added::Entered
+            Some(Command::FlowAdd { handle, key }) => {
+                let status = if self.table.iter().any(|flow| flow.key == key) {
+                    Status::Duplicate
+                } else if self.table.len() == self.capacity {
+                    Status::Full
                 } else {
-                    Added::Full
+                    self.table.push(Flow { handle, key, queue });
+                    Status::Ok
                 };
-                self.completions[queue].push_back((self.epoch, Completion::Added(flow, added)));
+                self.completions[queue].push_back((self.epoch, Completion::Added(handle, status)));
             }
-            Some(Command::Delete { flow, .. }) => {
+            Some(Command::FlowDel { handle, mode }) => {
+                self.deletes.push(mode);
                 self.table
-                    .retain(|entry| (entry.handle, entry.queue) != (flow, queue));
-                let written = (self.epoch, Completion::Deleted(flow));
+                    .retain(|entry| (entry.handle, entry.queue) != (handle, queue));
+                let written = (self.epoch, Completion::Deleted(handle));
                 if self.no_fence {
                     self.completions[queue].push_front(written);
                 } else {
@@ -115,8 +118,8 @@ impl FlowNic {
 
     /// A frame has arrived.
     pub(crate) fn receive(&mut self, frame: &[u8]) {
-        let tuple = tuple_of(frame);
-        let found = self.table.iter().find(|flow| Some(flow.tuple) == tuple);
+        let key = tuple_of(frame).and_then(key_of);
+        let found = self.table.iter().find(|flow| Some(flow.key) == key);
         if let Some(flow) = found {
             let (queue, handle) = (flow.queue, flow.handle);
             return self.write(queue, Some(handle), frame);
@@ -131,7 +134,7 @@ impl FlowNic {
         }
     }
 
-    fn write(&mut self, queue: usize, flow: Option<Handle>, frame: &[u8]) {
+    fn write(&mut self, queue: usize, flow: Option<FlowHandle>, frame: &[u8]) {
         self.arrived += 1;
         if self.buffers[queue] == 0 {
             self.no_buffer += 1;
@@ -178,6 +181,23 @@ impl FlowNic {
     pub(crate) fn flows(&self) -> usize {
         self.table.len()
     }
+}
+
+/// What a flow over IPv4 is found by: B's only address of that family is the first in its list.
+fn key_of((local, remote): (SocketAddr, SocketAddr)) -> Option<FlowKey> {
+    let SocketAddr::V4(from) = remote else {
+        return None;
+    };
+    let mut remote_addr = [0; 16];
+    remote_addr[..4].copy_from_slice(&from.ip().octets());
+    Some(FlowKey {
+        remote_addr,
+        ipv6: false,
+        vlan: None,
+        local_addr: 0,
+        local_port: local.port(),
+        remote_port: remote.port(),
+    })
 }
 
 /// Destination and source of a TCP segment over IPv4: the tuple as its receiver has it.

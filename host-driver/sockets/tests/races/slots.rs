@@ -8,6 +8,7 @@ use std::time::Duration;
 use longshore_refs::sync::thread;
 use longshore_sockets::TcpStream;
 use longshore_sockets::broken::Rule;
+use nic_abi::command::DelMode;
 
 use crate::common::{Plan, data};
 use crate::flow_nic::Rss;
@@ -117,7 +118,10 @@ fn time_wait_with_a_live_slot() {
     let mut race = hosts.start(STEP);
     race.program(move |_| drop(child));
     race.program(move |_| drop(stream));
-    race.join().assert_nothing_left();
+    let mut hosts = race.join();
+    hosts.assert_nothing_left();
+    let deletes = &hosts.steering.nic.lock().deletes;
+    assert_eq!(deletes[..], [DelMode::Drain], "what is posted is sent");
 }
 
 /// Looks for a slot, and with it a Pcb, that outlives its connection because that ended in TIME-WAIT and not in CLOSED;
@@ -238,6 +242,7 @@ fn race_29_no_receive_buffers_and_del() {
         hosts.assert_nothing_left();
         let nic = hosts.steering.nic.lock();
         assert_eq!(nic.buffers, [1, 1], "every buffer is posted again");
+        assert_eq!(nic.deletes, [DelMode::Cancel], "nothing more is sent");
         assert_eq!(nic.delivered + nic.no_buffer, nic.arrived);
     });
 }
