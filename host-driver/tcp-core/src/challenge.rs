@@ -16,6 +16,8 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# An implementation SHOULD include an ACK throttling mechanism to be conservative.
     /// Whether one more may go out at `now`.
     pub(crate) fn allow(&mut self, now: Duration) -> bool {
         // 136 years.

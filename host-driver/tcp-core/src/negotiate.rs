@@ -51,6 +51,9 @@ pub(crate) struct Negotiated {
 }
 
 impl Negotiated {
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+    //# If a Window Scale option is received with a shift.cnt value larger than 14, the TCP SHOULD log the error but
+    //# MUST use 14 instead of the specified value.
     /// From our SYN and the options of the peer's.
     pub(crate) fn new(offer: &Offer, peer: &Options) -> Self {
         // RFC 9293 §3.7.1, MUST-15: without the option, the default; MUST-16: no more than told.
@@ -132,6 +135,10 @@ mod tests {
         assert_eq!(v6.payload_mss(), 1220);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.3
+    //= type=test
+    //# If a Window Scale option is received with a shift.cnt value larger than 14, the TCP SHOULD log the error but
+    //# MUST use 14 instead of the specified value.
     #[test]
     fn a_shift_above_14_counts_as_14() {
         let options = Options {

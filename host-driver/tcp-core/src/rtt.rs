@@ -53,6 +53,11 @@ impl RttEstimator {
         self.min_micros
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //# The above SHOULD be computed using alpha=1/8 and beta=1/4 (as suggested in [JK88]).
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //# When the first RTT measurement R is made, the host MUST set SRTT <- R RTTVAR <- R/2 RTO <- SRTT + max (G,
+    //# K*RTTVAR) where K = 4.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
     //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm for taking RTT
     //# samples (MUST-18).
@@ -96,6 +101,8 @@ impl RttEstimator {
         base.saturating_mul(1 << self.backoff.min(31)).min(max)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# The host MUST set RTO <- RTO * 2 ("back off the timer").
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
     //# A TCP endpoint MUST implement the basic congestion control algorithms slow start, congestion avoidance, and
     //# exponential backoff of RTO to avoid creating congestion collapse conditions (MUST-19).
@@ -109,6 +116,10 @@ impl RttEstimator {
         self.backoff = 0;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //# If the timer expires awaiting the ACK of a SYN segment and the TCP implementation is using an RTO less than
+    //# 3 seconds, the RTO MUST be re-initialized to 3 seconds when data transmission begins (i.e., after the
+    //# three-way handshake completes).
     /// §5.7: after a SYN was sent again, data starts with an RTO of 3 s, unless there is a
     /// measurement.
     pub(crate) fn syn_was_retransmitted(&mut self) {
@@ -131,6 +142,10 @@ mod tests {
         RttEstimator::new(ms(1000), ms(200), ms(120_000))
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# When the first RTT measurement R is made, the host MUST set SRTT <- R RTTVAR <- R/2 RTO <- SRTT + max (G,
+    //# K*RTTVAR) where K = 4.
     #[test]
     fn the_first_sample_sets_srtt_and_half_of_it_as_variance() {
         let mut rtt = estimator();
@@ -141,6 +156,9 @@ mod tests {
         assert_eq!(rtt.rto(), ms(400 + 4 * 200));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //= type=test
+    //# The above SHOULD be computed using alpha=1/8 and beta=1/4 (as suggested in [JK88]).
     #[test]
     fn later_samples_are_smoothed_by_an_eighth_and_a_quarter() {
         let mut rtt = estimator();
@@ -159,6 +177,9 @@ mod tests {
         assert_eq!(rtt.rto(), ms(200) + Duration::from_micros(80));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-5
+    //= type=test
+    //# The host MUST set RTO <- RTO * 2 ("back off the timer").
     #[test]
     fn backing_off_doubles_up_to_the_maximum() {
         let mut rtt = estimator();

@@ -55,6 +55,8 @@ impl TimeWait {
         self.expires
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6191#section-2
+    //# Processing of SYN segments received for connections in the TIME-WAIT state SHOULD occur as follows:
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
     //# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented since Timestamp
     //# Options are commonly used, and using them to reduce TIME-WAIT provides benefits for busy Internet servers

@@ -60,6 +60,9 @@ impl TimestampState {
         value.wrapping_sub(self.recent).cast_signed() > 0
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
+    //# An <ACK> for an out-of-order segment SHOULD, therefore, contain the timestamp from the most recent segment
+    //# that advanced RCV.NXT.
     /// RFC 7323 §4.3 (2): an acceptable segment that spans Last.ACK.sent sets TS.Recent.
     pub(crate) fn update(&mut self, now: Duration, value: u32) {
         if !self.is_old(now, value) {

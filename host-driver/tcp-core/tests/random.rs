@@ -374,6 +374,10 @@ impl Subject {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //= type=test
+    //# The receiver MUST honor, as in window, any segment that would have been in window for any <ACK> sent by the
+    //# receiver.
     #[test]
     fn random_segments_and_calls_break_nothing(
         active: bool,

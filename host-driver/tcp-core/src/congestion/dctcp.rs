@@ -80,11 +80,17 @@ impl CongestionControl for Dctcp {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
     )]
+    //= https://www.rfc-editor.org/rfc/rfc8257#section-3.3
+    //# Rather than always halving the congestion window as described in [RFC3168], the sender SHOULD update cwnd as
+    //# follows: cwnd = cwnd * (1 - DCTCP.Alpha / 2)
     fn on_mark(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
         let cwnd = self.window.cwnd as f32 * (1.0 - self.alpha / 2.0);
         self.window.reduce_to(cwnd as u64, mss);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8257#section-3.5
+    //# A DCTCP sender MUST react to loss episodes in the same way as conventional TCP, including fast retransmit
+    //# and fast recovery algorithms, as specified in [RFC5681].
     fn on_congestion(&mut self, _now: Duration, in_flight: u64, mss: u16) {
         // §3.5: a loss counts as for any TCP.
         self.window.reduce_to(in_flight / 2, mss);
@@ -125,6 +131,10 @@ mod tests {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8257#section-3.3
+    //= type=test
+    //# Rather than always halving the congestion window as described in [RFC3168], the sender SHOULD update cwnd as
+    //# follows: cwnd = cwnd * (1 - DCTCP.Alpha / 2)
     #[test]
     fn alpha_comes_to_the_part_that_is_marked_and_a_mark_takes_half_of_that() {
         let mut control = Dctcp::new(100_000);
@@ -137,6 +147,10 @@ mod tests {
         assert!((89_000..91_000).contains(&window), "{window}");
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8257#section-3.5
+    //= type=test
+    //# A DCTCP sender MUST react to loss episodes in the same way as conventional TCP, including fast retransmit
+    //# and fast recovery algorithms, as specified in [RFC5681].
     #[test]
     fn before_anything_is_known_a_mark_halves_the_window_as_a_loss_does() {
         let mut control = Dctcp::new(100_000);

@@ -46,6 +46,13 @@ impl CongestionControl for NewReno {
         self.window.recovered(mss);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //# When a TCP sender detects segment loss using the retransmission timer and the given segment has not yet been
+    //# resent by way of the retransmission timer, the value of ssthresh MUST be set to no more than the value given
+    //# in equation (4): ssthresh = max (FlightSize / 2, 2*SMSS) (4)
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //# Furthermore, upon a timeout (as specified in [RFC2988]) cwnd MUST be set to no more than the loss window,
+    //# LW, which equals 1 full-sized segment (regardless of the value of IW).
     fn on_timeout(&mut self, _now: Duration, in_flight: u64, mss: u16, first: bool) {
         // RFC 5681 §3.1: ssthresh is held constant when the same segment times out again.
         if first {
@@ -103,6 +110,11 @@ mod tests {
         assert_eq!(control.window(), 10_000);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //= type=test
+    //# When a TCP sender detects segment loss using the retransmission timer and the given segment has not yet been
+    //# resent by way of the retransmission timer, the value of ssthresh MUST be set to no more than the value given
+    //# in equation (4): ssthresh = max (FlightSize / 2, 2*SMSS) (4)
     #[test]
     fn a_second_timeout_of_the_same_data_leaves_ssthresh() {
         let mut control = NewReno::new(20_000);

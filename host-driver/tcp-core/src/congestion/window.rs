@@ -21,6 +21,9 @@ pub(super) fn low(size: u64) -> u32 {
 }
 
 impl Window {
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+    //# The initial value of ssthresh SHOULD be set arbitrarily high (e.g., to the size of the largest possible
+    //# advertised window), but ssthresh MUST be reduced in response to congestion.
     pub(super) fn new(initial: u64) -> Self {
         Self {
             cwnd: low(initial),
@@ -112,6 +115,9 @@ impl Window {
         self.ssthresh = self.ssthresh.max(low(ssthresh));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
+    //# Therefore, a TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent
+    //# data in an interval exceeding the retransmission timeout.
     /// RFC 5681 §4.1: "the restart window RW = min(IW,cwnd)".
     pub(super) fn restart(&mut self) {
         self.cwnd = self.cwnd.min(self.initial);

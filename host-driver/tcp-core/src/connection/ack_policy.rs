@@ -57,6 +57,11 @@ impl AckPolicy {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# To provide feedback to senders recovering from losses, the receiver SHOULD send an immediate ACK when it
+    //# receives a data segment that fills in all or part of a gap in the sequence space.
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+    //# Out-of-order data segments SHOULD be acknowledged immediately, in order to accelerate loss recovery.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
     //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment arrives that is in
     //# the window but not at the left window edge (MAY-13).

@@ -218,6 +218,10 @@ impl Connection {
         lost
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a segment of previously
+    //# unsent data per [RFC3042] provided that the receiver's advertised window allows, the total FlightSize would
+    //# remain less than or equal to cwnd plus 2*SMSS, and that new data is available for transmission.
     /// Without SACK, RFC 5681 §3.2 and RFC 6582 §3.2: each duplicate ACK is a segment that has left.
     fn count_duplicates(&mut self, news: &mut News) {
         let mss = u64::from(self.mss());
@@ -280,12 +284,17 @@ impl Connection {
         self.proportion(news, false);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+    //# The Proportional Rate Reduction (PRR) algorithm [RFC6937] is RECOMMENDED for the specific congestion control
+    //# actions taken upon the losses detected by RACK-TLP.
     fn proportion(&mut self, news: &News, good: bool) {
         let (pipe, ssthresh, mss) = (self.pipe(), self.control.ssthresh(), self.mss());
         self.recovery
             .proportional(news.delivered, pipe, ssthresh, mss, good);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
+    //# For timely loss detection, it is RECOMMENDED that the sender install a reordering timer.
     /// A loss was found by the clock and not by an ACK.
     pub(super) fn on_reorder_timeout(&mut self, now: Duration) {
         if self.detect(now) == 0 {
@@ -299,6 +308,11 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# When the next ACK arrives that acknowledges previously unacknowledged data, a TCP MUST set cwnd to ssthresh
+    //# (the value set in step 2).
+    //= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+    //# For each additional duplicate ACK received (after the third), cwnd MUST be incremented by SMSS.
     fn on_ack_fast(
         &mut self,
         now: Duration,
@@ -328,6 +342,8 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+    //# If the sender applies the SACK-enhanced F-RTO algorithm, it MUST follow the steps below.
     fn on_ack_loss(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
         if news.acked > 0 && self.was_in_vain(now, segment, news) {
             return self.take_back(now);
@@ -405,6 +421,8 @@ impl Connection {
         self.control.on_ack(&sample);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
+    //# The sender then SHOULD invoke a congestion control response equivalent to a fast recovery.
     fn on_tail_probe_ack(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
         let Some(probe) = self.tail_probe else {
             return;
@@ -442,6 +460,9 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-3
+    //# That is, RTT samples MUST NOT be made using segments that were retransmitted (and thus for which it is
+    //# ambiguous whether the reply was for the first instance of the packet or a later instance).
     /// RFC 6298 §3 and §4: one segment in flight is timed, never one sent again. Without such a measurement, the send
     /// time of what was sent once only; and if all was sent again, the echoed timestamp (RFC 7323 §4.1), to the
     /// millisecond.

@@ -7,6 +7,8 @@ use crate::congestion::{Algorithm, CongestionControl as _, MarkSample};
 use crate::segment::{Flags, Segment};
 
 impl Connection {
+    //= https://www.rfc-editor.org/rfc/rfc8257#section-3.2
+    //# When sending an ACK, the ECE flag MUST be set if and only if DCTCP.CE is true.
     /// A segment has arrived: its mark is for us to echo.
     pub(super) fn take_mark(&mut self, segment: &Segment) {
         if !self.negotiated.ecn || segment.payload_len == 0 {
@@ -53,6 +55,9 @@ impl Connection {
         self.control.on_mark(now, flight, mss);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+    //# When the TCP data sender is ready to set the CWR bit after reducing the congestion window, it SHOULD set the
+    //# CWR bit only on the first new data packet that it transmits.
     /// Whether new data may be marked on its way, and whether it tells that the window was reduced (RFC 3168 §6.1.2). What
     /// is sent again is not ECN-capable (§6.1.5), nor is an ACK.
     pub(super) fn ecn_of_new_data(&mut self, len: u64) -> (Flags, bool) {

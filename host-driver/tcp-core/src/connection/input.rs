@@ -41,6 +41,12 @@ impl Connection {
         self.on_segment_at(now, segment, seq)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# When an <RST> segment is received, it MUST NOT be subjected to the PAWS check by verifying an acceptable
+    //# value in SEG.TSval, and information from the Timestamps option MUST NOT be used to update connection state
+    //# information.
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+    //# A TCP MUST NOT abort a TCP connection because any segment lacks an expected TSopt.
     /// A segment at position `seq`, in a synchronised state.
     fn on_segment_at(&mut self, now: Duration, segment: &Segment, seq: u64) -> Received {
         // RFC 7323 §5.3, R1: PAWS comes before the sequence check, and does not hold for RST.
@@ -130,6 +136,9 @@ impl Connection {
         in_window(seq) || (len > 0 && in_window(seq + len - 1))
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+    //# In all other cases, where the SEQ-field does not match and is outside the window, the receiver MUST silently
+    //# discard the segment.
     /// "If an incoming segment is not acceptable, an acknowledgment should be sent in reply (unless
     /// the RST bit is set)". Only a segment with data always gets one: others may come from a loop of
     /// ACKs or from an attacker.
@@ -148,6 +157,13 @@ impl Connection {
         Received::default()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+    //# If the RST bit is set and the sequence number does not exactly match the next expected sequence value, yet
+    //# is within the current receive window (RCV.NXT < SEG.SEQ < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment
+    //# (challenge ACK):
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+    //# If the RST bit is set and the sequence number exactly matches the next expected sequence number (RCV.NXT),
+    //# then TCP MUST reset the connection.
     /// RFC 5961 §3.2 (and RFC 9293 §3.10.7.4, second): only a RST exactly at RCV.NXT resets.
     fn on_reset(&mut self, now: Duration, seq: u64) -> Events {
         if seq != self.rcv.nxt {
@@ -169,6 +185,9 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+    //# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also referred to as
+    //# challenge ACK) to the remote peer:
     /// A challenge ACK, if the throttle lets it go (RFC 5961 §7).
     fn challenge(&mut self, now: Duration) {
         if self.throttle.allow(now) {
@@ -192,6 +211,9 @@ impl Connection {
         (oldest <= ack && ack <= self.snd.max).then_some(ack)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+    //# All incoming segments whose ACK value doesn't satisfy the above condition MUST be discarded and an ACK sent
+    //# back.
     fn unacceptable_ack(&mut self, now: Duration, segment: &Segment) -> Received {
         self.counters.unacceptable += 1;
         if self.state == State::SynReceived {

@@ -361,6 +361,9 @@ impl Connection {
         transmit
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# If the data receiver has not received a SACK-Permitted option for a given connection, it MUST NOT send SACK
+    //# options on that connection.
     /// Adds SACK blocks, if they leave room for `len` bytes of payload; else an ACK of its own has to carry them.
     fn add_sack(&mut self, options: &mut Options, len: u64) -> bool {
         let space = if options.timestamps.is_some() { 3 } else { 4 };

@@ -16,6 +16,12 @@ const BLACK_HOLE_RETRIES: u8 = 3;
 const BASE_MSS: u16 = 1024;
 
 impl Connection {
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+    //# A host MUST not increase its estimate of the Path MTU in response to the contents of a Datagram Too Big
+    //# message.
+    //= https://www.rfc-editor.org/rfc/rfc1191#section-3
+    //# When a host receives a Datagram Too Big message, it MUST reduce its estimate of the PMTU for the relevant
+    //# path, based on the value of the Next-Hop MTU field in the message (see section 4).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
     //# As a result, when the effective MTU of an interface varies packet-to-packet, TCP implementations SHOULD use
     //# the smallest effective MTU of the interface to calculate the value to advertise in the MSS Option (SHLD-6).
@@ -39,6 +45,10 @@ impl Connection {
         at.is_some_and(|at| self.snd.una <= at && at < self.snd.max)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+    //# If there is a full-stop timeout and there was not an ICMP message indicating a reason (PTB, Net unreachable,
+    //# etc., or the ICMP message was ignored for some reason), the RECOMMENDED first recovery action is to treat
+    //# this as a detected ICMP black hole as defined in [RFC2923].
     /// Full segments have timed out again and again: smaller ones may get through.
     pub(super) fn suspect_black_hole(&mut self, now: Duration) {
         let full = self.snd.in_flight() >= u64::from(self.mss());

@@ -69,6 +69,12 @@ impl Connection {
         self.timers.arm_retransmission(now, self.patience(now));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //# If such an unsent segment is not available, then the sender SHOULD retransmit the highest-sequence segment
+    //# sent so far and set TLP.is_retrans to true.
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+    //# If both conditions are met, then the sender SHOULD transmit a previously unsent data segment, if one exists
+    //# and the receive window allows, and increment the FlightSize accordingly.
     /// RFC 8985 §7.3, TLP_send_probe(): new data if there is some and the peer has room for it, else the last segment.
     pub(super) fn poll_tail_probe(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.tail_probe_due)

@@ -129,6 +129,10 @@ impl Rack {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# The RACK reordering window SHOULD adaptively increase (using the algorithm in "Step 4: Update RACK
+    //# reordering window" below) if the sender receives a Duplicate Selective Acknowledgment (DSACK) option
+    //# [RFC2883].
     /// §6.2 step 4: a D-SACK shows that something was sent again in vain; once a round the window grows.
     pub(super) fn on_dsack(&mut self, una: SeqNumber, max: SeqNumber) {
         if self.dsack_round.is_none_or(|round| una >= round) {
@@ -146,6 +150,10 @@ impl Rack {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //# The reordering window SHOULD be set to zero if no reordering has been observed on the connection so far, and
+    //# either (a) three segments have been SACKed since the last recovery or (b) the sender is already in fast or
+    //# RTO recovery.
     fn window(&self, at: Circumstances) -> u32 {
         // "If RACK.reordering_seen is FALSE: If in Fast or RTO recovery: return 0, Else if RACK.segs_sacked >=
         // DupThresh: return 0".
@@ -230,6 +238,11 @@ mod tests {
         );
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# The reordering window SHOULD be set to zero if no reordering has been observed on the connection so far, and
+    //# either (a) three segments have been SACKed since the last recovery or (b) the sender is already in fast or
+    //# RTO recovery.
     #[test]
     fn without_reordering_three_that_overtook_are_enough() {
         let (mut board, rack) = third_arrived();
@@ -239,6 +252,11 @@ mod tests {
         );
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
+    //= type=test
+    //# The RACK reordering window SHOULD adaptively increase (using the algorithm in "Step 4: Update RACK
+    //# reordering window" below) if the sender receives a Duplicate Selective Acknowledgment (DSACK) option
+    //# [RFC2883].
     #[test]
     fn reordering_and_every_dsack_widen_the_window() {
         let (mut board, mut rack) = third_arrived();

@@ -104,6 +104,9 @@ impl ReceiveSpace {
         1 + self.consumed + self.buffer as u64
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.4
+    //# The receiver MUST honor, as in window, any segment that would have been in window for any <ACK> sent by the
+    //# receiver.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2.2
     //# A TCP implementation MUST include a SWS avoidance algorithm in the receiver (MUST-39).
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
@@ -132,6 +135,10 @@ impl ReceiveSpace {
         field
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-4
+    //# The first SACK block (i.e., the one immediately following the kind and length fields in the option) MUST
+    //# specify the contiguous block of data containing the segment which triggered this ACK, unless that segment
+    //# advanced the Acknowledgment Number field in the header.
     /// The blocks for the next ACK: what came twice, then what is there ahead of RCV.NXT, the latest first
     /// (RFC 2018 §4, RFC 2883 §4). At most `room`.
     pub(super) fn sack_blocks(&self, room: usize) -> SackBlocks {

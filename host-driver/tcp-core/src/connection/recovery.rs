@@ -198,6 +198,10 @@ impl Recovery {
 mod tests {
     use super::*;
 
+    //= https://www.rfc-editor.org/rfc/rfc8985#section-9.3
+    //= type=test
+    //# The Proportional Rate Reduction (PRR) algorithm [RFC6937] is RECOMMENDED for the specific congestion control
+    //# actions taken upon the losses detected by RACK-TLP.
     #[test]
     fn the_window_shrinks_in_proportion_to_what_arrives() {
         let mut recovery = Recovery::default();

@@ -69,6 +69,9 @@ impl Connection {
         Some(self.send_again(now, start, start + len))
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.5
+    //# This document specifies ECN-capable TCP implementations MUST NOT set either ECT codepoint (ECT(0) or ECT(1))
+    //# in the IP header for retransmitted data packets
     /// Sends again what lies between two positions; it may end with the FIN.
     pub(super) fn send_again(&mut self, now: Duration, start: u64, end: u64) -> Transmit {
         let at = Micros::new(now);

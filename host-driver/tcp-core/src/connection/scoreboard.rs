@@ -258,6 +258,9 @@ impl Scoreboard {
         self.lost = 0;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2018#section-8
+    //# Since the data receiver may later discard data reported in a SACK option, the sender MUST NOT discard data
+    //# before it is acknowledged by the Acknowledgment Number field in the TCP header.
     /// Forgets what the peer was known to have: it has thrown it away (RFC 2018 §8).
     pub(super) fn renege(&mut self) {
         for index in 0..self.count() {

@@ -12,6 +12,8 @@ use crate::seq::SeqNumber;
 use crate::timestamps::TimestampState;
 
 impl Connection {
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+    //# The window field in a segment where the SYN bit is set (i.e., a <SYN> or <SYN,ACK>) MUST NOT be scaled.
     pub(super) fn on_segment_syn_sent(&mut self, now: Duration, segment: &Segment) -> Received {
         // First: check the ACK bit.
         let mut acknowledged = false;

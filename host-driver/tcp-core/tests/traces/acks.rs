@@ -83,6 +83,13 @@ fn the_first_segments_are_acknowledged_at_once() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# To provide feedback to senders recovering from losses, the receiver SHOULD send an immediate ACK when it
+//# receives a data segment that fills in all or part of a gap in the sequence space.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.2
+//= type=test
+//# Out-of-order data segments SHOULD be acknowledged immediately, in order to accelerate loss recovery.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
 //# A TCP implementation MAY send an ACK segment acknowledging RCV.NXT when a valid segment arrives that is in the

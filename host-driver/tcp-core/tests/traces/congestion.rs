@@ -26,6 +26,15 @@ fn the_initial_window_is_ten_segments_and_slow_start_doubles_it() {
     tcp.expect(&[". 20001:30001(10000) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# On the first and second duplicate ACKs received at a sender, a TCP SHOULD send a segment of previously unsent
+//# data per [RFC3042] provided that the receiver's advertised window allows, the total FlightSize would remain less
+//# than or equal to cwnd plus 2*SMSS, and that new data is available for transmission.
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+//= type=test
+//# The initial value of ssthresh SHOULD be set arbitrarily high (e.g., to the size of the largest possible
+//# advertised window), but ssthresh MUST be reduced in response to congestion.
 #[test]
 fn the_first_two_duplicate_acks_let_a_new_segment_out_each_and_the_third_retransmits() {
     let mut tcp = ten_in_flight();
@@ -41,6 +50,13 @@ fn the_first_two_duplicate_acks_let_a_new_segment_out_each_and_the_third_retrans
     assert_eq!(tcp.tcp.counters().fast_retransmits, 1);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# When the next ACK arrives that acknowledges previously unacknowledged data, a TCP MUST set cwnd to ssthresh (the
+//# value set in step 2).
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.2
+//= type=test
+//# For each additional duplicate ACK received (after the third), cwnd MUST be incremented by SMSS.
 #[test]
 fn more_duplicates_inflate_the_window_and_the_full_ack_deflates_it() {
     let mut tcp = ten_in_flight();
@@ -131,6 +147,10 @@ fn a_window_that_is_not_filled_does_not_grow() {
     assert_eq!(tcp.tcp.info().cwnd, 10_000);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5681#section-4.1
+//= type=test
+//# Therefore, a TCP SHOULD set cwnd to no more than RW before beginning transmission if the TCP has not sent data
+//# in an interval exceeding the retransmission timeout.
 #[test]
 fn after_an_idle_time_the_window_starts_from_the_initial_one_again() {
     let mut tcp = ten_in_flight();

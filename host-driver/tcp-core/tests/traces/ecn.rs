@@ -67,6 +67,10 @@ fn a_mark_is_echoed_until_the_sender_has_reduced_its_window() {
     assert!(!tcp.poll()[0].flags.contains(Flags::ECE));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.2
+//= type=test
+//# When the TCP data sender is ready to set the CWR bit after reducing the congestion window, it SHOULD set the CWR
+//# bit only on the first new data packet that it transmits.
 #[test]
 fn an_echo_reduces_the_window_once_a_round_trip_and_is_confirmed_by_cwr_on_one_new_segment() {
     let mut tcp = established(&ecn());
@@ -85,6 +89,10 @@ fn an_echo_reduces_the_window_once_a_round_trip_and_is_confirmed_by_cwr_on_one_n
     assert_eq!(tcp.tcp.counters().echoes, 1);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc3168#section-6.1.5
+//= type=test
+//# This document specifies ECN-capable TCP implementations MUST NOT set either ECT codepoint (ECT(0) or ECT(1)) in
+//# the IP header for retransmitted data packets
 #[test]
 fn what_is_sent_again_is_not_ecn_capable() {
     let mut tcp = established(&ecn());
@@ -96,6 +104,9 @@ fn what_is_sent_again_is_not_ecn_capable() {
     assert!(!tcp.poll()[0].ect);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8257#section-3.2
+//= type=test
+//# When sending an ACK, the ECE flag MUST be set if and only if DCTCP.CE is true.
 #[test]
 fn dctcp_echoes_each_change_at_once_and_reduces_by_the_part_that_was_marked() {
     let config = Config {

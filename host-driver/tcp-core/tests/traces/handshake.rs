@@ -31,6 +31,9 @@ fn a_syn_has_linux_options_in_linux_order() {
     );
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-2.2
+//= type=test
+//# The window field in a segment where the SYN bit is set (i.e., a <SYN> or <SYN,ACK>) MUST NOT be scaled.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.1
 //= type=test
 //# TCP endpoints MUST implement both sending and receiving the MSS Option (MUST-14).
@@ -95,6 +98,11 @@ fn a_syn_is_sent_again_at_doubling_intervals_and_connect_times_out() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6298#section-5
+//= type=test
+//# If the timer expires awaiting the ACK of a SYN segment and the TCP implementation is using an RTO less than 3
+//# seconds, the RTO MUST be re-initialized to 3 seconds when data transmission begins (i.e., after the three-way
+//# handshake completes).
 #[test]
 fn after_a_lost_syn_data_starts_with_an_rto_of_three_seconds() {
     let mut tcp = Script::connecting(&plain());

@@ -11,6 +11,10 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# When a host receives a Datagram Too Big message, it MUST reduce its estimate of the PMTU for the relevant path,
+//# based on the value of the Next-Hop MTU field in the message (see section 4).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.3
 //= type=test
 //# As a result, when the effective MTU of an interface varies packet-to-packet, TCP implementations SHOULD use the
@@ -31,6 +35,9 @@ fn a_message_makes_smaller_segments_go_out_at_once_and_leaves_the_window() {
     assert_eq!(tcp.tcp.counters().fast_retransmits, 0);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc1191#section-3
+//= type=test
+//# A host MUST not increase its estimate of the Path MTU in response to the contents of a Datagram Too Big message.
 #[test]
 fn a_forged_or_absurd_message_is_not_believed() {
     let mut tcp = ten_in_flight();
@@ -51,6 +58,11 @@ fn a_forged_or_absurd_message_is_not_believed() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4821#section-7.7
+//= type=test
+//# If there is a full-stop timeout and there was not an ICMP message indicating a reason (PTB, Net unreachable,
+//# etc., or the ICMP message was ignored for some reason), the RECOMMENDED first recovery action is to treat this
+//# as a detected ICMP black hole as defined in [RFC2923].
 #[test]
 fn full_segments_that_time_out_again_and_again_are_tried_smaller() {
     let config = Config {

@@ -4,6 +4,10 @@ use tcp_core::{ConnectionError, Events, State};
 
 use crate::script::{Script, ms, plain};
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+//= type=test
+//# If the RST bit is set and the sequence number exactly matches the next expected sequence number (RCV.NXT), then
+//# TCP MUST reset the connection.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.8
 //= type=test
 //# There MUST be a mechanism for reporting soft TCP error conditions to the application (MUST-47).
@@ -24,6 +28,11 @@ fn an_exact_reset_ends_the_connection_and_is_told_once() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+//= type=test
+//# If the RST bit is set and the sequence number does not exactly match the next expected sequence value, yet is
+//# within the current receive window (RCV.NXT < SEG.SEQ < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment
+//# (challenge ACK):
 #[test]
 fn a_reset_elsewhere_in_the_window_is_challenged() {
     let mut tcp = Script::established(&plain());
@@ -33,6 +42,10 @@ fn a_reset_elsewhere_in_the_window_is_challenged() {
     assert_eq!(tcp.tcp.counters().challenge_acks, 1);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+//= type=test
+//# In all other cases, where the SEQ-field does not match and is outside the window, the receiver MUST silently
+//# discard the segment.
 #[test]
 fn a_reset_outside_the_window_is_dropped() {
     let mut tcp = Script::established(&plain());
@@ -43,6 +56,10 @@ fn a_reset_outside_the_window_is_dropped() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-4.2
+//= type=test
+//# If the SYN bit is set, irrespective of the sequence number, TCP MUST send an ACK (also referred to as challenge
+//# ACK) to the remote peer:
 #[test]
 fn a_syn_is_challenged_wherever_it_is() {
     let mut tcp = Script::established(&plain());
@@ -59,6 +76,9 @@ fn a_syn_is_challenged_wherever_it_is() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# An implementation SHOULD include an ACK throttling mechanism to be conservative.
 #[test]
 fn challenges_are_limited_to_ten_in_five_seconds() {
     let mut tcp = Script::established(&plain());
@@ -73,6 +93,10 @@ fn challenges_are_limited_to_ten_in_five_seconds() {
     tcp.expect(&[". 1:1(0) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5961#section-5.2
+//= type=test
+//# All incoming segments whose ACK value doesn't satisfy the above condition MUST be discarded and an ACK sent
+//# back.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
 //= type=test
 //# RFC 5961 [9], Section 5 describes a potential blind data injection attack, and mitigation that implementations

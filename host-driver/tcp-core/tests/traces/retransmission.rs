@@ -79,6 +79,10 @@ fn when_everything_is_acknowledged_the_timer_is_off() {
     assert_eq!(tcp.tcp.next_timeout(), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5681#section-3.1
+//= type=test
+//# Furthermore, upon a timeout (as specified in [RFC2988]) cwnd MUST be set to no more than the loss window, LW,
+//# which equals 1 full-sized segment (regardless of the value of IW).
 #[test]
 fn after_a_timeout_everything_is_sent_again_in_slow_start_from_one_segment() {
     let mut tcp = established(&plain());
@@ -110,6 +114,10 @@ fn part_of_a_super_segment_is_sent_again() {
     tcp.expect(&[". 4501:5501(1000) ack 1"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6298#section-3
+//= type=test
+//# That is, RTT samples MUST NOT be made using segments that were retransmitted (and thus for which it is ambiguous
+//# whether the reply was for the first instance of the packet or a later instance).
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.1
 //= type=test
 //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm for taking RTT samples

@@ -33,6 +33,10 @@ fn ten_in_flight() -> Script {
     tcp
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2018#section-4
+//= type=test
+//# If the data receiver has not received a SACK-Permitted option for a given connection, it MUST NOT send SACK
+//# options on that connection.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
 //= type=test
 //# This field may be sent in the initial connection request (i.e., in segments with the SYN control bit set) and
@@ -44,6 +48,11 @@ fn without_sack_ok_from_both_there_is_no_sack() {
     tcp.expect(&[". 1:1(0) ack 1 <>"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2018#section-4
+//= type=test
+//# The first SACK block (i.e., the one immediately following the kind and length fields in the option) MUST specify
+//# the contiguous block of data containing the segment which triggered this ACK, unless that segment advanced the
+//# Acknowledgment Number field in the header.
 #[test]
 fn the_first_block_is_of_what_came_last_and_the_others_follow() {
     let mut tcp = established();
@@ -137,6 +146,9 @@ fn a_lost_retransmission_is_found_by_what_was_sent_after_it() {
     assert_eq!(tcp.tcp.counters().timeouts, 0);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8985#section-6.2
+//= type=test
+//# For timely loss detection, it is RECOMMENDED that the sender install a reordering timer.
 #[test]
 fn one_that_overtakes_is_waited_for_a_quarter_of_a_round_trip() {
     let mut tcp = ten_in_flight();
@@ -164,6 +176,10 @@ fn reordering_is_no_loss() {
     assert_eq!(tcp.tcp.counters().retransmitted, 0);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+//= type=test
+//# If such an unsent segment is not available, then the sender SHOULD retransmit the highest-sequence segment sent
+//# so far and set TLP.is_retrans to true.
 #[test]
 fn a_lost_tail_is_probed_after_two_round_trips_and_made_good_without_a_timeout() {
     let mut tcp = established();
@@ -185,6 +201,10 @@ fn a_lost_tail_is_probed_after_two_round_trips_and_made_good_without_a_timeout()
     assert_eq!(tcp.tcp.next_timeout(), None);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
+//= type=test
+//# If both conditions are met, then the sender SHOULD transmit a previously unsent data segment, if one exists and
+//# the receive window allows, and increment the FlightSize accordingly.
 #[test]
 fn a_probe_is_new_data_if_there_is_some() {
     let config = Config {
@@ -206,6 +226,9 @@ fn a_probe_is_new_data_if_there_is_some() {
     assert_eq!(tcp.tcp.counters().timeouts, 1);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
+//= type=test
+//# The sender then SHOULD invoke a congestion control response equivalent to a fast recovery.
 #[test]
 fn a_probe_that_repaired_a_loss_reduces_the_window_and_one_that_came_twice_does_not() {
     for (ack, reduced) in [
@@ -225,6 +248,9 @@ fn a_probe_that_repaired_a_loss_reduces_the_window_and_one_that_came_twice_does_
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc5682#section-3.1
+//= type=test
+//# If the sender applies the SACK-enhanced F-RTO algorithm, it MUST follow the steps below.
 #[test]
 fn a_time_out_whose_segments_arrive_after_all_is_taken_back() {
     let mut tcp = ten_in_flight();
@@ -285,6 +311,10 @@ fn a_retransmission_whose_original_arrives_late_is_taken_back_by_its_timestamp()
     assert_eq!(tcp.tcp.info().ssthresh, u64::MAX);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2018#section-8
+//= type=test
+//# Since the data receiver may later discard data reported in a SACK option, the sender MUST NOT discard data
+//# before it is acknowledged by the Acknowledgment Number field in the TCP header.
 #[test]
 fn a_peer_that_throws_away_what_it_had_told_of_gets_it_again() {
     let mut tcp = ten_in_flight();

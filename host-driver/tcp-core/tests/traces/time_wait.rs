@@ -62,6 +62,9 @@ fn a_syn_beyond_the_last_sequence_number_may_reuse_the_tuple() {
     assert!(matches!(on("S 1:1(0)"), TimeWaitOutcome::Acknowledge(_)));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6191#section-2
+//= type=test
+//# Processing of SYN segments received for connections in the TIME-WAIT state SHOULD occur as follows:
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.6.1
 //= type=test
 //# This algorithm for reducing TIME-WAIT is a Best Current Practice that SHOULD be implemented since Timestamp

@@ -20,6 +20,11 @@ fn a_segment_with_an_old_timestamp_is_dropped_and_acknowledged() {
     tcp.expect(&[". 1:1(0) ack 1 <TS val 10000 ecr 500>"]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+//= type=test
+//# When an <RST> segment is received, it MUST NOT be subjected to the PAWS check by verifying an acceptable value
+//# in SEG.TSval, and information from the Timestamps option MUST NOT be used to update connection state
+//# information.
 #[test]
 fn a_reset_with_an_old_timestamp_counts() {
     let mut tcp = established();
@@ -27,6 +32,9 @@ fn a_reset_with_an_old_timestamp_counts() {
     assert!(events.contains(Events::CLOSED));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-3.2
+//= type=test
+//# A TCP MUST NOT abort a TCP connection because any segment lacks an expected TSopt.
 #[test]
 fn a_segment_without_the_timestamp_is_dropped_in_silence() {
     let mut tcp = established();
@@ -42,6 +50,10 @@ fn after_24_days_of_silence_any_timestamp_will_do() {
     assert!(received.placement.is_some());
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
+//= type=test
+//# An <ACK> for an out-of-order segment SHOULD, therefore, contain the timestamp from the most recent segment that
+//# advanced RCV.NXT.
 #[test]
 fn the_echo_is_that_of_the_segment_that_moved_the_left_edge() {
     let mut tcp = established();
