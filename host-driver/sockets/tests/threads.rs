@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use common::{B4, B6, Host, Plan, at, data};
 use longshore_sockets::{TcpListener, TcpStream, UdpSocket};
+use nic_abi::stats::Stat;
 use sim_wire::{Picos, Station};
 
 /// Two hosts whose simulated time follows the wall clock until dropped.
@@ -303,4 +304,37 @@ fn a_receiver_that_waits_is_woken_by_its_time_out_an_abort_and_the_end_of_the_st
         b.stack.shutdown();
         assert_eq!(waiting.join().unwrap(), Some(19));
     });
+}
+
+#[test]
+fn senders_that_outrun_the_ring_wait_for_room_and_nothing_gets_lost_on_the_way_to_the_nic() {
+    const EACH: u64 = 2_000;
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let server = UdpSocket::bind(&b.stack, at(B4, 7)).unwrap();
+    let first = UdpSocket::bind(&a.stack, at("0.0.0.0", 0)).unwrap();
+    first.send_to(b"neighbours", at(B4, 7)).unwrap();
+    server.recv(&mut [0; 99]).unwrap();
+    thread::scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                let socket = UdpSocket::bind(&a.stack, at("0.0.0.0", 0)).unwrap();
+                for n in 0..EACH {
+                    socket.send_to(&n.to_be_bytes(), at(B4, 7)).unwrap();
+                }
+            });
+        }
+    });
+    let sent = a.stack.counters().datagrams_out;
+    assert_eq!(sent, 3 * EACH + 1);
+    // All have left, and have come or were dropped there for lack of room.
+    let counted = || {
+        let counters = b.stack.counters();
+        let lost = b.stack.nic().statistic(Stat::RxNoBuffer).unwrap()
+            + b.stack.nic().statistic(Stat::RxOverflow).unwrap();
+        counters.datagrams_in + counters.datagrams_dropped + lost
+    };
+    while counted() < sent {
+        thread::yield_now();
+    }
 }

@@ -212,6 +212,14 @@ fn a_connected_socket_hears_its_peer_and_nobody_else() {
     server.send(b"to the other").unwrap();
     assert_eq!(receive(&mut world, &stranger).1, at(B4, 53));
     assert_silent(&mut world, &friend);
+    // Nobody in particular again, at all addresses again.
+    server.disconnect().unwrap();
+    assert_eq!(kind(server.disconnect()), ErrorKind::NotConnected);
+    assert_eq!(server.local_addr().unwrap(), at("0.0.0.0", 53));
+    for peer in [&friend, &stranger] {
+        peer.send_to(b"to all", at(B4, 53)).unwrap();
+        assert_eq!(receive(&mut world, &server).0, b"to all");
+    }
     drop((server, friend, stranger));
     world.assert_nothing_left();
 }

@@ -7,6 +7,9 @@ mod block;
 mod errors;
 mod inbox;
 mod input;
+mod life;
+mod naming;
+mod options;
 mod path_mtu;
 mod ports;
 mod send;
@@ -16,7 +19,7 @@ use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::sync::Arc;
 
-use longshore_refs::sync::atomic::{AtomicBool, Ordering};
+use longshore_refs::sync::atomic::AtomicBool;
 use longshore_refs::{Handle, Slab, holder};
 
 use crate::config::StackConfig;
@@ -27,7 +30,6 @@ use crate::protocol::{Afterwards, Attempt, Call, Protocol};
 use crate::ready::{Notify, Readiness};
 use crate::shared::Shared;
 use crate::socket::{Socket, SocketRef};
-use crate::tuple::Tuple;
 
 use block::Block;
 use path_mtu::PathMtus;
@@ -110,11 +112,11 @@ impl Protocol for Udp {
     type Received = Incoming;
 
     fn bind(shared: &Arc<Shared>, local: SocketAddr) -> io::Result<Self::Bound> {
-        bind(shared, local, false)
+        naming::bind(shared, local, false)
     }
 
     fn connect(shared: &Arc<Shared>, socket: &Socket<Self>, remote: SocketAddr) -> io::Result<()> {
-        connect(shared, socket, remote)
+        naming::connect(shared, socket, remote)
     }
 
     fn send(
@@ -180,165 +182,6 @@ impl Protocol for Udp {
 
     fn notify(block: &mut Block) -> &mut Option<Arc<dyn Notify>> {
         &mut block.notify
-    }
-}
-
-/// A socket at a local address. With `reuse` it may share it with others that allow it too.
-fn bind(
-    shared: &Arc<Shared>,
-    local: SocketAddr,
-    reuse: bool,
-) -> io::Result<SocketRef<holder::F, Udp>> {
-    if shared.is_down() {
-        return Err(Failure::DeviceGone.into());
-    }
-    let ip = local.ip();
-    if !ip.is_unspecified() && !shared.neighbours.config().is_own(ip) {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrNotAvailable,
-            format!("{ip} is none of the stack's addresses"),
-        ));
-    }
-    let full = || {
-        io::Error::new(
-            io::ErrorKind::OutOfMemory,
-            "as many UDP sockets as the stack was configured for",
-        )
-    };
-    let pcb = shared
-        .udp
-        .pcbs
-        .insert::<holder::P>(|handle, pcb: &Pcb<Udp>| {
-            let queue = handle.index as usize % shared.queues.len();
-            pcb.occupy(Block::new(handle, queue, &shared.config));
-        });
-    let socket = Socket::attach(pcb.ok_or_else(full)?, &shared.sockets);
-    let held = &mut Token::root();
-    let hashed = {
-        let (mut block, mut under) = socket.pcb().lock(held);
-        let handle = block.handle;
-        let first = shared.first_port(&Tuple::new((ip, 0), (ip, 0)));
-        let mut insert = |port| {
-            let address = SocketAddr::from((ip, port));
-            // Whoever finds it from now on waits for our lock.
-            let free = shared.udp.ports.bind(&mut under, address, reuse, handle);
-            free.then_some(address)
-        };
-        let bound = if local.port() == 0 {
-            crate::active::ports_from(first).find_map(&mut insert)
-        } else {
-            insert(local.port())
-        };
-        if let Some(address) = bound {
-            block.bind(address);
-        }
-        bound.is_some()
-    };
-    if !hashed {
-        return Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("{local} is another UDP socket's"),
-        ));
-    }
-    if shared.is_down() {
-        // The stack went down meanwhile, and may not have seen this one.
-        shared.end_udp(held, socket.pcb(), None);
-        return Err(Failure::DeviceGone.into());
-    }
-    Ok(socket)
-}
-
-/// Names a socket's only peer.
-fn connect(shared: &Shared, socket: &Socket<Udp>, remote: SocketAddr) -> io::Result<()> {
-    shared.update_udp(&mut Token::root(), socket.pcb(), |block, under| {
-        let result = send::source_to(shared, block, remote).and_then(|local| {
-            if block.dropped {
-                return Err(io::ErrorKind::NotConnected.into());
-            }
-            let name = ports::Name {
-                local: SocketAddr::from((local, block.name.local.port())),
-                remote: Some(SocketAddr::from((remote.ip(), remote.port()))),
-            };
-            if !shared
-                .udp
-                .ports
-                .rename(under, block.handle, block.name, name)
-            {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    format!("another socket at {local} has {remote} for its peer"),
-                ));
-            }
-            block.connect(name);
-            Ok(())
-        });
-        // What strangers have sent is gone: nobody is told, but who waits looks again.
-        (result, false)
-    })
-}
-
-impl Shared {
-    /// Changes a socket under its lock; with true, wakes who waits and tells who wants to know.
-    fn update_udp<R>(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        pcb: &Pcb<Udp>,
-        change: impl FnOnce(&mut Block, &mut crate::lock::UnderPcb<'_>) -> (R, bool),
-    ) -> R {
-        let (result, told) = {
-            let (mut block, mut under) = pcb.lock(held);
-            let (result, changed) = change(&mut block, &mut under);
-            let notify = if changed { block.notify.clone() } else { None };
-            if changed {
-                pcb.wake();
-            }
-            (result, Told(notify))
-        };
-        told.run(held);
-        result
-    }
-
-    /// Takes a socket out of the table, for good. Cannot fail; the second time it does nothing.
-    fn end_udp(&self, held: &mut Token<'_, impl Outermost>, pcb: &Pcb<Udp>, why: Option<Failure>) {
-        self.update_udp(held, pcb, |block, under| {
-            if block.dropped {
-                return ((), false);
-            }
-            self.udp.ports.remove(under, block.handle, block.name);
-            block.end(why);
-            ((), true)
-        });
-    }
-
-    /// The stack goes down: all sockets end.
-    pub(crate) fn end_udp_sockets(&self, held: &mut Token<'_, impl Outermost>) {
-        for handle in self.udp.ports.all(held) {
-            if let Some(pcb) = self.udp.pcbs.get(handle) {
-                self.end_udp(held, &pcb, Some(Failure::DeviceGone));
-            }
-        }
-    }
-
-    /// Wakes those who waited for room in the ring or for send memory, if there is some.
-    pub(crate) fn serve_parked_udp(&self, held: &mut Token<'_, impl Outermost>, queue: usize) {
-        if !self.udp.has_parked.load(Ordering::Acquire)
-            || self.nic.send_pool().is_dry()
-            || !self.nic.tx(held, queue).has_room()
-        {
-            return;
-        }
-        let waiting = held.with(&self.udp.parked, |list| {
-            self.udp.has_parked.store(false, Ordering::Release);
-            std::mem::take(list)
-        });
-        for handle in waiting {
-            if let Some(pcb) = self.udp.pcbs.get(handle) {
-                self.update_udp(held, &pcb, |block, _| {
-                    block.parked = false;
-                    ((), true)
-                });
-            }
-        }
     }
 }
 

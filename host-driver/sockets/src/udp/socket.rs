@@ -15,7 +15,7 @@ use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
 
-use super::{Outgoing, Udp};
+use super::{Outgoing, Udp, naming};
 
 /// A UDP socket.
 ///
@@ -29,7 +29,7 @@ use super::{Outgoing, Udp};
 /// * An own address as destination is refused: there is no loopback. Multicast groups can be sent to, not joined.
 /// * Connecting drops what others than the peer have sent before.
 pub struct UdpSocket {
-    file: Arc<File<Udp>>,
+    pub(super) file: Arc<File<Udp>>,
 }
 
 impl UdpSocket {
@@ -52,7 +52,7 @@ impl UdpSocket {
     /// # Errors
     /// As [`UdpSocket::bind`].
     pub fn bind_reusable(stack: &Stack, address: SocketAddr) -> io::Result<Self> {
-        let socket = super::bind(stack.shared(), address, true)?;
+        let socket = naming::bind(stack.shared(), address, true)?;
         let shared = Arc::clone(stack.shared());
         Ok(Self {
             file: Arc::new(File::new(shared, socket)),
@@ -67,6 +67,14 @@ impl UdpSocket {
     /// `AddrInUse` if another socket that shares the local address has that peer.
     pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
         Udp::connect(&self.file.shared, &self.file.socket, address)
+    }
+
+    /// Has no only peer any more: the socket is as it was bound (Linux: connecting to AF_UNSPEC).
+    ///
+    /// # Errors
+    /// `NotConnected`.
+    pub fn disconnect(&self) -> io::Result<()> {
+        naming::disconnect(&self.file.shared, &self.file.socket)
     }
 
     /// Sends a datagram to the peer.
@@ -214,78 +222,6 @@ impl UdpSocket {
     /// None.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
         Ok(self.file.timeout(Side::Write))
-    }
-
-    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST; off at first).
-    ///
-    /// # Errors
-    /// None.
-    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
-        self.file.with(|block| block.options.broadcast = broadcast);
-        Ok(())
-    }
-
-    /// Whether they may.
-    ///
-    /// # Errors
-    /// None.
-    pub fn broadcast(&self) -> io::Result<bool> {
-        Ok(self.file.with(|block| block.options.broadcast))
-    }
-
-    /// TTL (IPv4) or hop limit (IPv6) of what is sent to one host (IP_TTL, IPV6_UNICAST_HOPS).
-    ///
-    /// # Errors
-    /// `InvalidInput` unless 1 to 255.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        let ttl = crate::options::hop_limit(ttl)?;
-        self.file.with(|block| block.options.hop_limit = ttl);
-        Ok(())
-    }
-
-    /// TTL or hop limit of what is sent to one host.
-    ///
-    /// # Errors
-    /// None.
-    pub fn ttl(&self) -> io::Result<u32> {
-        Ok(self.file.with(|block| block.options.hop_limit.into()))
-    }
-
-    /// TTL or hop limit of what is sent to a multicast group (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS; 1 at first).
-    ///
-    /// # Errors
-    /// `InvalidInput` unless 1 to 255.
-    pub fn set_multicast_ttl(&self, ttl: u32) -> io::Result<()> {
-        let ttl = crate::options::hop_limit(ttl)?;
-        self.file
-            .with(|block| block.options.multicast_hop_limit = ttl);
-        Ok(())
-    }
-
-    /// TTL or hop limit of what is sent to a multicast group.
-    ///
-    /// # Errors
-    /// None.
-    pub fn multicast_ttl(&self) -> io::Result<u32> {
-        let ttl = self.file.with(|block| block.options.multicast_hop_limit);
-        Ok(ttl.into())
-    }
-
-    /// TOS (IPv4) or traffic class (IPv6) of what is sent: the Diffserv field and the ECN bits (IP_TOS, IPV6_TCLASS; 0 at first).
-    ///
-    /// # Errors
-    /// None.
-    pub fn set_tos(&self, tos: u8) -> io::Result<()> {
-        self.file.with(|block| block.options.traffic_class = tos);
-        Ok(())
-    }
-
-    /// TOS or traffic class of what is sent.
-    ///
-    /// # Errors
-    /// None.
-    pub fn tos(&self) -> io::Result<u8> {
-        Ok(self.file.with(|block| block.options.traffic_class))
     }
 
     /// How many bytes may wait to be received, 64 more counted for each datagram (SO_RCVBUF); at least 2,048. More are dropped.
