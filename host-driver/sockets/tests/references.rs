@@ -132,7 +132,9 @@ fn has_optional_reference(signature: &str) -> bool {
         "&Socket",
         "Arc<Socket",
     ];
+    // Settings are no reference to a socket.
     let flat: String = signature.split_whitespace().collect();
+    let flat = flat.replace("SocketConfig", "Config");
     referents
         .iter()
         .any(|referent| flat.contains(&format!("Option<{referent}")))
