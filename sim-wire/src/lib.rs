@@ -17,7 +17,7 @@
 //! # Ok::<(), sim_wire::fault::BadFaultConfig>(())
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod capture;
 pub mod fault;

@@ -26,7 +26,10 @@ pub enum Unavailable {
         source: io::Error,
     },
     /// The TAP driver fails in another way.
-    #[error("cannot create the TAP device {name} ({source}); look for a cause in `dmesg`")]
+    #[error(
+        "cannot open the TAP device {name} ({source}): {}",
+        if source.kind() == io::ErrorKind::ResourceBusy { "another program has it open; end that one, or use another name" } else { "look for a cause in `dmesg`" }
+    )]
     Tap {
         /// The device's name.
         name: String,

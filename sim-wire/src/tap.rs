@@ -3,13 +3,16 @@
 //! The device is opened without `IFF_VNET_HDR`. It therefore offers the kernel no offloads: what the kernel sends has
 //! complete checksums and at most one MTU, and what it receives it checks itself. There is nothing to switch off.
 
+// The one ioctl.
+#[allow(unsafe_code)]
+mod ffi;
+
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tappers::Interface;
 
 use crate::fault::Faults;
 use crate::frame::{Frame, FramePool};
@@ -20,7 +23,7 @@ use crate::wire::{Sent, Wire};
 
 /// A TAP device, non-blocking. Dropping it removes it, wherever it was moved.
 pub struct Tap {
-    device: tappers::Tap,
+    device: OwnedFd,
     name: String,
 }
 
@@ -37,15 +40,19 @@ impl Tap {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed) % 10_000
         );
-        Self::named(&name)
+        Self::attach(&name, true)
     }
 
     /// Creates the device `name` (at most 15 characters), or opens it if it is there and nobody else has. One that was
-    /// there before (`ip tuntap add`) stays when this is dropped.
+    /// there before (`ip tuntap add`, with or without `multi_queue`) stays when this is dropped.
     ///
     /// # Errors
     /// If there is no TAP driver, or no permission, or the name cannot be used.
     pub fn named(name: &str) -> Result<Self, Unavailable> {
+        Self::attach(name, false)
+    }
+
+    fn attach(name: &str, fresh: bool) -> Result<Self, Unavailable> {
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => Unavailable::NoTun,
             // ENODEV and ENXIO: the node is there and the driver is not.
@@ -56,11 +63,8 @@ impl Tap {
                 source,
             },
         };
-        let interface = Interface::new(name).map_err(failed)?;
-        let mut device = tappers::Tap::new_named(interface).map_err(failed)?;
-        device.set_nonblocking(true).map_err(failed)?;
         Ok(Self {
-            device,
+            device: ffi::attach(name, fresh).map_err(failed)?,
             name: name.to_owned(),
         })
     }
@@ -76,7 +80,7 @@ impl Tap {
     /// # Errors
     /// What the kernel says: `EIO` while the interface is down, `EINVAL` for less than an Ethernet header.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
-        retry_interrupted(|| self.device.send(frame)).map(drop)
+        retry_interrupted(|| Ok(rustix::io::write(&self.device, frame)?)).map(drop)
     }
 
     /// Takes one frame from the kernel, with the rest of a frame longer than `buffer` cut off; `None` if there is none.
@@ -84,7 +88,7 @@ impl Tap {
     /// # Errors
     /// What the kernel says.
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match retry_interrupted(|| self.device.recv(buffer)) {
+        match retry_interrupted(|| Ok(rustix::io::read(&self.device, &mut *buffer)?)) {
             Ok(len) => Ok(Some(len.min(buffer.len()))),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(e) => Err(e),

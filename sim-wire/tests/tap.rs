@@ -438,6 +438,54 @@ fn unprivileged<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// Runs `ip` in the namespace of this thread.
+fn ip(arguments: &str) -> String {
+    let output = Command::new("ip")
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "ip {arguments}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// As an administrator makes one, for a user to use.
+#[test]
+fn a_tap_that_is_there_already_is_opened_and_stays() {
+    if !probe_or_skip("a TAP that is there") {
+        return;
+    }
+    let namespace = Netns::create().unwrap();
+    std::thread::scope(|s| {
+        s.spawn(|| {
+            namespace.enter_thread().unwrap();
+            for kind in ["", "multi_queue"] {
+                ip(&format!("tuntap add dev wire0 mode tap {kind}"));
+                ip("link set dev wire0 up");
+                let tap = Tap::named("wire0").unwrap();
+                // The kernel's own greetings, for multicast groups of IPv6.
+                let mut wire = TapWire::new(tap, LineConfig::default());
+                serve(&mut wire, |_, frame| frame.map(drop));
+                if kind.is_empty() {
+                    let busy = Tap::named("wire0").err().unwrap();
+                    assert!(matches!(busy, Unavailable::Tap { .. }), "{busy:?}");
+                    assert!(busy.to_string().contains("another program"), "{busy}");
+                }
+                drop(wire);
+                assert!(
+                    ip("-brief link").contains("wire0"),
+                    "it is not ours to remove"
+                );
+                ip("link delete dev wire0");
+            }
+            drop(Tap::named("wire1").unwrap());
+            assert!(!ip("-brief link").contains("wire1"), "ours goes with us");
+            for name in ["", "a/b", "tap%d", "sixteen-letters."] {
+                assert!(Tap::named(name).is_err(), "{name}");
+            }
+        });
+    });
+}
+
 #[test]
 fn missing_privileges_are_told_with_cause_and_remedy() {
     if !probe_or_skip("dropping privileges") {
