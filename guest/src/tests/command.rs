@@ -28,6 +28,15 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
     for word in ["info", "queues", "stats", "reset"] {
         run(&[word, "--vfio", &nic])?;
     }
+    // It may miss other things (huge pages); these two cannot be tried without a kernel.
+    let doctor = examine()?;
+    for (name, found) in [("interrupts", "remaps"), ("link", "is up")] {
+        let line = doctor.lines().find(|line| line.contains(name));
+        ensure!(
+            line.is_some_and(|l| l.starts_with("ok") && l.contains(found)),
+            "the doctor: {doctor}"
+        );
+    }
     let host = ["--vfio", &nic, "--address", ADDRESS];
     let ping = run(&[
         &["ping", "192.0.2.2", "--count", "3", "--interval", "10ms"][..],
@@ -86,7 +95,17 @@ pub(super) fn longshore(guest: &Guest) -> Result<String> {
         sysfs.function(guest.nics[0])?.driver.is_none(),
         "not unbound"
     );
-    Ok("list, bind, info, queues, stats, reset, ping, fetch, serve-file, unbind".into())
+    Ok("list, bind, info, queues, stats, reset, doctor, ping, fetch, serve-file, unbind".into())
+}
+
+/// What the doctor says of the card, be it well or not.
+fn examine() -> Result<String> {
+    let output = Command::new(COMMAND)
+        .args(["doctor", "--for", "card"])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    eprintln!("{said}");
+    Ok(said)
 }
 
 /// What the command prints; its errors go to the console too.

@@ -27,7 +27,7 @@ impl Mapped {
         // SAFETY: `region` is only ever accessed by atomics through raw pointers, and is held here until it is
         // unmapped, or until the files that carry the mapping are closed.
         unsafe { ops.vfio_dma_map(iova, len, region.as_ptr().cast_mut()) }
-            .map_err(|e| explain(e, iova, len as u64))?;
+            .map_err(|e| explain(e, "mapping DMA memory", iova, len as u64))?;
         self.0.insert(iova, region.clone());
         Ok(())
     }
@@ -44,7 +44,7 @@ impl Mapped {
         }
         let len = region.len();
         ops.vfio_dma_unmap(iova, len)
-            .map_err(|e| explain(e, iova, len as u64))?;
+            .map_err(|e| explain(e, "unmapping DMA memory", iova, len as u64))?;
         self.0.remove(&iova);
         Ok(())
     }
@@ -72,10 +72,11 @@ fn errno(error: &VfioError) -> Option<i32> {
     }
 }
 
-fn explain(error: VfioError, iova: u64, len: u64) -> DeviceError {
+/// Puts cause and remedy to what the kernel says while `doing` something.
+fn explain(error: VfioError, doing: &'static str, iova: u64, len: u64) -> DeviceError {
     let Some(raw) = errno(&error) else {
         return DeviceError::Io {
-            what: "mapping DMA memory",
+            what: doing,
             source: std::io::Error::other(error),
         };
     };
@@ -92,7 +93,7 @@ fn explain(error: VfioError, iova: u64, len: u64) -> DeviceError {
             source: Errno::NOSPC.into(),
         },
         other => DeviceError::Io {
-            what: "mapping DMA memory",
+            what: doing,
             source: other.into(),
         },
     }
@@ -181,5 +182,28 @@ mod tests {
             assert!(error.to_string().contains(told), "{error}");
             assert!(mapped.0.is_empty());
         }
+    }
+
+    #[test]
+    fn each_refusal_of_an_unmapping_is_told_as_one() {
+        let mut kernel = Kernel::default();
+        let mut mapped = Mapped::default();
+        let a = region();
+        mapped.map(&kernel, &a, 0x1000).unwrap();
+        for (errno, told) in [
+            (Errno::NOENT, "DMA memory: no mapping starts"),
+            (Errno::IO, "unmapping DMA memory"),
+        ] {
+            kernel.refuse = Some(errno);
+            let error = mapped.unmap(&kernel, &a, 0x1000).unwrap_err();
+            assert!(error.to_string().starts_with(told), "{error}");
+        }
+        let other = explain(
+            VfioError::VfioApiVersion,
+            "unmapping DMA memory",
+            0x1000,
+            4096,
+        );
+        assert!(other.to_string().contains("unmapping"), "{other}");
     }
 }

@@ -25,7 +25,7 @@ pub enum DeviceError {
         vectors: u16,
     },
     /// A DMA mapping was refused.
-    #[error("DMA mapping refused: {0}")]
+    #[error("DMA memory: {0}")]
     Map(#[from] MapError),
     /// The kernel locks no more memory for this process.
     #[error(

@@ -48,6 +48,11 @@ pub enum DriverError {
         /// Queue pairs there are.
         count: u32,
     },
+    /// Nobody is at the other end of the cable.
+    #[error(
+        "the link is down: plug the cable in and bring the other end up (Linux: `ip link set dev INTERFACE up`); `longshore info` shows its state"
+    )]
+    LinkDown,
     /// A queue configuration that the contract does not allow.
     #[error("queue configuration: {0}")]
     BadConfig(&'static str),

@@ -5,6 +5,7 @@
 //! - [`session`]: a stack over such a device
 //! - [`command`]: one module a subcommand
 //! - [`doctor`]: what the host lacks
+//! - [`nic_link`]: whether a cable is in it
 //! - [`output`], [`outcome`], [`interrupt`]: text or JSON, exit codes, Ctrl-C
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ mod command;
 mod connection;
 mod doctor;
 mod interrupt;
+mod nic_link;
 mod outcome;
 mod output;
 mod session;

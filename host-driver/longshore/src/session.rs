@@ -6,7 +6,7 @@ use crate::interrupt::Interrupt;
 use anyhow::{Context as _, Result};
 use ip_core::Cidr;
 use longshore_device::MmioCounts;
-use longshore_driver::Nic;
+use longshore_driver::{DriverError, Nic};
 use longshore_sockets::{Stack, StackConfig};
 use nic_abi::stats::Stat;
 use serde::Serialize;
@@ -15,6 +15,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Two ends agree on a link well within that time (IEEE 802.3 clause 28: autonegotiation).
+const LINK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Fields are dropped in order: the stack goes before what it stands on.
 pub(crate) struct Session {
@@ -36,9 +39,6 @@ impl Session {
         let connection = Target::new(transport, root)?.open(Company::Peer)?;
         let ip = addressing.config(&connection.fallback_addresses())?;
         let nic = Nic::open(connection.device()).context("opening the NIC")?;
-        if !nic.link()?.up {
-            tracing::error!("the link is down: plug the cable in, or wait for the other end");
-        }
         let addresses = ip.addresses.iter().map(Cidr::address).collect();
         let stack = Arc::new(Stack::new(nic, StackConfig::new(ip))?);
         stack.start()?;
@@ -47,6 +47,24 @@ impl Session {
             addresses,
             connection,
         })
+    }
+
+    /// Fails unless the link comes up: without it nobody can be reached.
+    ///
+    /// # Errors
+    /// [`DriverError::LinkDown`], or what the transport reports.
+    pub(crate) fn require_link(&self) -> Result<()> {
+        self.stack.nic().wait_for_link(LINK_PATIENCE)?;
+        Ok(())
+    }
+
+    /// Says so if the link is down: whoever only waits for others goes on.
+    pub(crate) fn warn_of_link(&self) -> Result<()> {
+        match self.stack.nic().wait_for_link(LINK_PATIENCE) {
+            Err(down @ DriverError::LinkDown) => tracing::warn!("{down}"),
+            other => drop(other?),
+        }
+        Ok(())
     }
 
     /// Lets Ctrl-C end the stack, and with it whatever blocks on it.

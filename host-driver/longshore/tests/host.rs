@@ -197,6 +197,7 @@ fn the_doctor_says_what_is_missing_and_how_to_mend_it() {
     on_host(&host.path(""), "doctor --for card").assert().code(4).stdout_eq(str![[r#"
 ok       card       0000:03:00.0
 ok       iommu      at work
+-        interrupts [..]
 MISSING  vfio-pci   the module vfio-pci is not loaded
                     $ echo vfio-pci | sudo tee /etc/modules-load.d/longshore.conf && sudo modprobe vfio-pci
 MISSING  bound      0000:03:00.0 is bound to e1000e
@@ -211,6 +212,7 @@ MISSING  memlock    8192 KiB, a stack locks up to 128 MiB
 advice   hugepages  5 of 8 free, a stack fills 40: without, mapping takes a hundred times as long
                     $ echo vm.nr_hugepages=64 | sudo tee /etc/sysctl.d/60-longshore.conf && sudo sysctl --system
 ok       container  this is none
+-        link       no card is bound
 4 missing; each is explained in docs/HOST-SETUP.md under its name
 
 "#]]);
@@ -220,6 +222,8 @@ ok       container  this is none
 fn the_doctor_is_content_with_a_host_that_has_everything() {
     let host = Fake::new();
     host.iommu();
+    host.write("proc/cpuinfo", "vendor_id : GenuineIntel\n");
+    host.write("proc/interrupts", " 24: 7 IR-PCI-MSI-0000:03:00.0 0-edge\n");
     host.function(NIC, &nic(Some("vfio-pci"), Some(12)));
     host.huge_pages(64, 64);
     host.write("dev/vfio/vfio", "");
@@ -234,6 +238,7 @@ fn the_doctor_is_content_with_a_host_that_has_everything() {
         .stdout_eq(str![[r#"
 ok       card       0000:03:00.0
 ok       iommu      at work
+ok       interrupts the IOMMU remaps them
 ok       vfio-pci   loaded
 ok       bound      1 bound to vfio-pci
 ok       group      group 12
@@ -241,6 +246,7 @@ ok       access     the files of VFIO may be read and written
 ok       memlock    unlimited
 ok       hugepages  64 of 64 free
 ok       container  this is none
+-        link       0000:03:00.0: cannot be opened yet
 nothing is missing
 
 "#]]);

@@ -1,9 +1,14 @@
 //! The Ethernet port: station address and what is taken in.
 
+use std::time::{Duration, Instant};
+
 use longshore_device::DeviceError;
 use nic_abi::block::port;
 
 use crate::{DriverError, Nic};
+
+/// Between two looks at a link that is down.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What the port takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,5 +166,24 @@ impl Nic {
             up: port::LINK_UP.get(self.read_port(port::LINK)?) != 0,
             rate: self.read_port(port::RATE)?,
         })
+    }
+
+    /// Waits until the link is up, at most for `patience`: after a reset, or with a cable that was just plugged in, the two
+    /// ends have to agree first.
+    ///
+    /// # Errors
+    /// [`DriverError::LinkDown`], or what the transport reports.
+    pub fn wait_for_link(&self, patience: Duration) -> Result<Link, DriverError> {
+        let start = Instant::now();
+        loop {
+            let link = self.link()?;
+            if link.up {
+                return Ok(link);
+            }
+            if start.elapsed() >= patience {
+                return Err(DriverError::LinkDown);
+            }
+            std::thread::sleep(LOOK.min(patience));
+        }
     }
 }

@@ -145,3 +145,20 @@ fn memory_that_is_let_go_is_unmapped_and_its_addresses_are_used_again() {
     assert_eq!(iova(&bench.nic.pool("second", 4, 1024).unwrap()), first);
     assert_eq!(bench.nic.leaked_bytes(), 0);
 }
+
+#[test]
+fn a_link_that_is_down_is_waited_for_and_then_told_with_its_remedy() {
+    use std::time::Duration;
+    let bench = Bench::new();
+    let down = bench.nic.wait_for_link(Duration::ZERO).unwrap_err();
+    assert!(matches!(down, DriverError::LinkDown));
+    assert!(down.to_string().contains("cable"), "{down}");
+    std::thread::scope(|s| {
+        let waiting = s.spawn(|| bench.nic.wait_for_link(Duration::from_secs(60)));
+        let device: &dyn Device = &*bench.card;
+        device
+            .write32(PORT.at(0, port::LINK), port::LINK_UP.of(1))
+            .unwrap();
+        assert!(waiting.join().unwrap().unwrap().up);
+    });
+}

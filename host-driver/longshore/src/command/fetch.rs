@@ -41,6 +41,7 @@ pub(super) fn run(args: &Fetch, root: &Path, output: &mut Output) -> Result<Outc
     // What is wrong at this end is found before the NIC is touched.
     let end = End::open(args)?;
     let session = Session::open(&args.transport, &args.addressing, root)?;
+    session.require_link()?;
     session.end_on(&interrupt);
     let before = session.mark();
     let moved = transfer(args, &session, end);

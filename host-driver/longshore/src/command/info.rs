@@ -2,6 +2,7 @@
 
 use super::inspect::{Inspection, Which};
 use crate::cli::Info;
+use crate::nic_link::{LinkState, link_of};
 use crate::outcome::Outcome;
 use crate::output::{Output, Report};
 use anyhow::Result;
@@ -25,7 +26,7 @@ struct About {
     /// Bytes without FCS.
     frame_limit: u32,
     mac: Option<String>,
-    link: Link,
+    link: LinkState,
     features: Vec<Entry>,
     dma: Dma,
 }
@@ -44,12 +45,6 @@ struct Pci {
 struct Contract {
     major: u16,
     minor: u16,
-}
-
-#[derive(Debug, Serialize)]
-struct Link {
-    up: bool,
-    rate_mbps: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,10 +102,7 @@ fn report(nic: &Inspection) -> Result<About> {
         core_clock_khz: identity.core_clock_khz,
         frame_limit: identity.frame_limit,
         mac: mac.is_station().then(|| mac.to_string()),
-        link: Link {
-            up: port::LINK_UP.get(nic.read(place, 0, port::LINK)?) != 0,
-            rate_mbps: nic.read(place, 0, port::RATE)?,
-        },
+        link: link_of(&*nic.device)?,
         features: nic
             .features
             .entries
@@ -188,8 +180,14 @@ impl fmt::Display for About {
             "mac          {}",
             self.mac.as_deref().unwrap_or("not set")
         )?;
-        let state = if self.link.up { "up" } else { "down" };
-        writeln!(f, "link         {state}, {} Mb/s", self.link.rate_mbps)?;
+        if self.link.up {
+            writeln!(f, "link         up, {} Mb/s", self.link.rate_mbps)?;
+        } else {
+            writeln!(
+                f,
+                "link         DOWN: plug the cable in, and bring the other end up"
+            )?;
+        }
         let names: Vec<_> = self.features.iter().map(|e| e.name).collect();
         writeln!(f, "features     {}", names.join(" "))?;
         let ranges: Vec<_> = self

@@ -56,6 +56,7 @@ impl Report for Summary {
 pub(super) fn run(args: &Ping, root: &Path, output: &mut Output) -> Result<Outcome> {
     let interrupt = Interrupt::listen()?;
     let session = Session::open(&args.transport, &args.addressing, root)?;
+    session.require_link()?;
     let echo = Echo::new(&session.stack)?;
     let mut times = Vec::new();
     let mut sent = 0;

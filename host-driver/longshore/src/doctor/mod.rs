@@ -6,6 +6,8 @@ mod access;
 mod card;
 mod footprint;
 mod host;
+mod interrupts;
+mod link;
 mod simulator;
 
 use crate::output::Report;
@@ -74,6 +76,7 @@ const fn check(name: &'static str, purpose: Purpose, look: fn(&Host) -> Finding)
 const CHECKS: &[Check] = &[
     check("card", Purpose::Card, card::card),
     check("iommu", Purpose::Card, card::iommu),
+    check("interrupts", Purpose::Card, interrupts::interrupts),
     check("vfio-pci", Purpose::Card, card::vfio_pci),
     check("bound", Purpose::Card, card::bound),
     check("group", Purpose::Card, card::group),
@@ -81,6 +84,7 @@ const CHECKS: &[Check] = &[
     check("memlock", Purpose::Card, access::memlock),
     check("hugepages", Purpose::Card, card::huge_pages),
     check("container", Purpose::Card, access::container),
+    check("link", Purpose::Card, link::link),
     check("tun", Purpose::Sim, simulator::tun),
     check("netns", Purpose::Sim, simulator::netns),
     check("verilator", Purpose::Sim, simulator::verilator),

@@ -31,6 +31,7 @@ pub(super) fn run(args: &ServeFile, root: &Path, output: &mut Output) -> Result<
     let server = server(args)?;
     let interrupt = Interrupt::listen()?;
     let session = Session::open(&args.transport, &args.addressing, root)?;
+    session.warn_of_link()?;
     session.end_on(&interrupt);
     let (events, happened) = mpsc::channel();
     let mut accepting = Vec::new();
