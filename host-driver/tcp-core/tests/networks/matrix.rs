@@ -110,6 +110,15 @@ fn round_trips() -> [Duration; 5] {
     [10, 200, 5_000, 50_000, 300_000].map(Duration::from_micros)
 }
 
+/// IPv4 and IPv6 by turns; another turn of the campaign, the other family in each cell.
+fn family(cell: u64) -> Config {
+    if (cell / 2).is_multiple_of(2) {
+        Config::ipv4(1500)
+    } else {
+        Config::ipv6(1500)
+    }
+}
+
 /// Settings that vary from cell to cell, so that everything meets everything.
 fn config(cell: u64) -> Config {
     Config {
@@ -121,7 +130,7 @@ fn config(cell: u64) -> Config {
         nagle: !cell.is_multiple_of(11),
         max_transmit: if cell.is_multiple_of(13) { 0 } else { 65_536 },
         receive_buffer: [20_000, 100_000, 1_000_000][(cell / 3 % 3) as usize],
-        ..Config::default()
+        ..family(cell)
     }
 }
 
@@ -132,7 +141,9 @@ fn run(cell: u64, seed: u64, len: usize, name: &str, round_trip: Duration, fault
     };
     let what = format!("LONGSHORE_SEED={seed}, cell {cell}: {name}, {round_trip:?}");
     let (forth, back) = (pattern(len, 1), pattern(len / 5, 2));
-    let (a, b) = (config(cell), config(cell + 1));
+    let (a, mut b) = (config(cell), config(cell + 1));
+    // Both ends are of one family.
+    (b.mss, b.default_peer_mss) = (a.mss, a.default_peer_mss);
     let mut pair = Pair::new(&a, &b, 256 << 10, faults, seed + cell);
     pair.coalesce = cell.is_multiple_of(2);
     if let Err(stuck) = pair.transfer(&forth, &back, DAY) {
