@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ip_core::{IpNumber, Notice, Verdicts};
 use longshore_driver::{Completed, DriverError, Received};
-use tcp_core::{Events, HalfOpenExpiry};
+use tcp_core::{ConnectionError, Events, HalfOpenExpiry};
 
 use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
@@ -187,6 +187,10 @@ impl Shared {
                     } else {
                         Events::empty()
                     };
+                    // It may pass: whoever is woken can ask for it.
+                    if events.contains(Events::DELIVERY_PROBLEM) && live.soft.is_none() {
+                        live.soft = Some(Failure::Tcp(ConnectionError::TimedOut));
+                    }
                     ((), events)
                 }),
                 Due::HalfOpen(tuple) => self.on_half_open_timer(held, now, &tuple, key),

@@ -31,6 +31,11 @@ fn a_connection_whose_neighbour_is_gone_is_given_up_as_one_whose_segments_are_lo
         // What is known of the neighbour is forgotten before anything is sent.
         world.pass(Duration::from_secs(60));
         a.write_all(b"anybody there?").unwrap();
+        assert!(a.soft_error().unwrap().is_none());
+        // R1: three retransmissions. R2 is far.
+        world.pass(Duration::from_secs(20));
+        assert!(a.soft_error().unwrap().is_some());
+        assert!(!a.readiness().closed);
         assert!(world.run(Duration::from_secs(1500), || a.readiness().closed));
         let error = a.take_error().unwrap().expect("an error");
         // The time is over; and why is known.

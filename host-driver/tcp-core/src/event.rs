@@ -26,6 +26,8 @@ bitflags! {
         const CLOSED = 0x40;
         /// The peer has told of urgent data: [`Connection::urgent_offset`](crate::Connection::urgent_offset) says how far.
         const URGENT = 0x80;
+        /// R1 is reached: the peer has acknowledged none of the retransmissions so far. The connection goes on until R2.
+        const DELIVERY_PROBLEM = 0x100;
     }
 }
 

@@ -25,6 +25,8 @@ struct News {
     original: bool,
     /// Send time of the last of them that was sent once only.
     once: Option<Micros>,
+    /// Something among them was sent again: what follows it may have waited for that.
+    again: bool,
     /// A D-SACK: something arrived twice.
     dsack: bool,
     /// RFC 5681 §2: a duplicate ACK.
@@ -166,6 +168,7 @@ impl Connection {
             let old = |age| age > at.since(record.sent) / 1000 + 1;
             let genuine = record.start != next || !echo_age.is_some_and(old);
             rack.update(&record, at, again, genuine, min_rtt);
+            news.again |= again;
             if !again {
                 news.original |= record.end <= recover;
                 news.once = Some(record.first_sent());
@@ -464,7 +467,7 @@ impl Connection {
     //# That is, RTT samples MUST NOT be made using segments that were retransmitted (and thus for which it is
     //# ambiguous whether the reply was for the first instance of the packet or a later instance).
     /// RFC 6298 §3 and §4: one segment in flight is timed, never one sent again. Without such a measurement, the send
-    /// time of what was sent once only; and if all was sent again, the echoed timestamp (RFC 7323 §4.1), to the
+    /// time of what was sent once only; and if something was sent again, the echoed timestamp (RFC 7323 §4.1), to the
     /// millisecond.
     fn measure(&mut self, now: Duration, segment: &Segment, news: &News) {
         let at = Micros::new(now);
@@ -475,7 +478,7 @@ impl Connection {
             }
             Some(_) => {}
             None => {
-                if let Some(sent) = news.once {
+                if let Some(sent) = news.once.filter(|_| !news.again) {
                     self.rtt
                         .sample(Duration::from_micros(u64::from(at.since(sent))));
                 } else if let (Some(state), Some(option)) =

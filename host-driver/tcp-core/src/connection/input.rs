@@ -157,6 +157,8 @@ impl Connection {
         Received::default()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
+    //# TCP implementations SHOULD allow a received RST segment to include data (SHLD-2).
     //= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
     //# If the RST bit is set and the sequence number does not exactly match the next expected sequence value, yet
     //# is within the current receive window (RCV.NXT < SEG.SEQ < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment

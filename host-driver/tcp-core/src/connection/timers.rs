@@ -7,6 +7,11 @@ use crate::congestion::CongestionControl as _;
 use crate::event::{ConnectionError, Events};
 use crate::time::{Deadline, Micros, Tick};
 
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO (SHLD-10).
+/// R1, in retransmissions of a segment (Linux: tcp_retries1).
+const R1: u8 = 3;
+
 /// What the retransmission timer stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
@@ -158,6 +163,10 @@ impl Connection {
     //# notification of the application layer.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
     //# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+    //# TCP implementations SHOULD inform the application of the delivery problem (unless such information has been
+    //# disabled by the application; see the "Asynchronous Reports" section (Section 3.9.1.8)), when R1 is reached and
+    //# before R2 (SHLD-9).
     /// RFC 6298 §5.4 to §5.6, RFC 5681 §3.1.
     fn on_retransmission_timeout(&mut self, now: Duration) -> Events {
         let handshake = matches!(self.state, State::SynSent | State::SynReceived);
@@ -179,12 +188,19 @@ impl Connection {
             self.lose_everything(now);
             self.suspect_black_hole(now);
         }
+        let events = if self.timers.retries == R1 {
+            Events::DELIVERY_PROBLEM
+        } else {
+            Events::empty()
+        };
         self.timers.retries += 1;
         self.snd.timed = None;
+        // What is sent again now has waited long enough.
+        self.departure = Deadline::NONE;
         // §5.5 and §5.6: back off, and start the timer again.
         self.rtt.back_off();
         self.timers.arm_retransmission(now, self.patience(now));
-        Events::empty()
+        events
     }
 
     fn is_user_timeout_over(&self, now: Duration) -> bool {

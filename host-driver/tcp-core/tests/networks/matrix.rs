@@ -204,3 +204,29 @@ fn a_path_whose_mtu_changes_in_the_middle_loses_nothing() {
         );
     }
 }
+
+#[test]
+fn a_long_loss_of_a_fifth_leaves_the_round_trip_what_it_is() {
+    // 200 µs, without SACK and paced: what waits behind holes must not be taken for the path's round trip, or pacing slows
+    // the connection to a stop.
+    let config = Config {
+        sack: false,
+        pacing: true,
+        ..Config::default()
+    };
+    let faults = Faults {
+        delay: Duration::from_micros(100),
+        loss: 0.2,
+        ..Faults::default()
+    };
+    for seed in (0..4).map(|n| seed(300 + n)) {
+        let mut pair = Pair::new(&config, &config, 256 << 10, faults, seed);
+        let data = pattern(300_000, 1);
+        if let Err(stuck) = pair.transfer(&data, &[], DAY) {
+            panic!("LONGSHORE_SEED={seed}: {stuck}");
+        }
+        assert!(pair.b.received == data);
+        let srtt = pair.a.connection().and_then(|c| c.info().srtt);
+        assert!(srtt < Some(Duration::from_secs(1)), "{seed}: {srtt:?}");
+    }
+}

@@ -143,3 +143,15 @@ fn a_segment_without_ack_is_dropped() {
     assert_eq!(tcp.recv("P 1:101(100)").placement, None);
     tcp.expect(&[]);
 }
+
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.5.3
+//= type=test
+//# TCP implementations SHOULD allow a received RST segment to include data (SHLD-2).
+#[test]
+fn a_reset_may_say_why_and_its_data_are_not_taken() {
+    let mut tcp = Script::established(&plain());
+    let received = tcp.recv("R. 1:11(10) ack 1");
+    assert_eq!(received.events, Events::ERROR | Events::CLOSED);
+    assert_eq!(received.placement, None);
+    assert_eq!(tcp.tcp.take_error(), Some(ConnectionError::Reset));
+}

@@ -16,6 +16,14 @@ fn established(config: &Config) -> Script {
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
+//# TCP implementations SHOULD inform the application of the delivery problem (unless such information has been
+//# disabled by the application; see the "Asynchronous Reports" section (Section 3.9.1.8)), when R1 is reached and
+//# before R2 (SHLD-9).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
+//# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO (SHLD-10).
+//= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
+//= type=test
 //# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.2
 //= type=test
@@ -31,8 +39,10 @@ fn the_timer_backs_off_and_the_connection_fails_after_the_last_retry() {
     tcp.write(100);
     tcp.expect(&["P. 1:101(100) ack 1"]);
     // SRTT 100 ms, RTTVAR 50 ms: RTO = 100 + max(200, 4 * 50).
-    for wait in [300, 600, 1200, 2400] {
-        assert_eq!(tcp.fire(), (ms(wait), Events::empty()));
+    let none = Events::empty();
+    let problem = Events::DELIVERY_PROBLEM;
+    for (wait, events) in [(300, none), (600, none), (1200, none), (2400, problem)] {
+        assert_eq!(tcp.fire(), (ms(wait), events));
         tcp.expect(&["P. 1:101(100) ack 1"]);
     }
     let (waited, events) = tcp.fire();
@@ -133,4 +143,20 @@ fn a_retransmitted_segment_is_not_measured() {
     let before = tcp.tcp.info().srtt;
     tcp.recv(". 1:1(0) ack 101");
     assert_eq!(tcp.tcp.info().srtt, before);
+}
+
+#[test]
+fn what_waited_behind_a_hole_is_not_measured() {
+    let mut tcp = established(&plain());
+    let srtt = tcp.tcp.info().srtt;
+    tcp.write(10_000);
+    tcp.expect(&["P. 1:10001(10000) ack 1"]);
+    // The first is lost, the others arrive: without SACK nobody can tell, and the ACK for them comes late.
+    for _ in 0..3 {
+        tcp.recv(". 1:1(0) ack 1");
+    }
+    tcp.expect(&[". 1:1001(1000) ack 1"]);
+    tcp.pass(ms(250));
+    tcp.recv(". 1:1(0) ack 10001");
+    assert_eq!(tcp.tcp.info().srtt, srtt);
 }
