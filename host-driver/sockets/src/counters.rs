@@ -42,6 +42,8 @@ counters! {
     active_opens "Connections that were opened from here.";
     passive_opens "Connections that were accepted into a listener's queue.";
     resets_out "Resets sent to segments that belong to nobody.";
+    aborts_out "Resets sent by connections.";
+    bare_out "Segments sent for no connection: SYN-ACKs, resets to segments of nobody, ACKs in TIME-WAIT.";
     syns_dropped "SYNs dropped because a listener's queue was full.";
     syn_cookies_out "SYNs answered with a cookie because a listener had too many half-open connections.";
     syn_cookies_in "Handshakes that a cookie completed.";

@@ -58,6 +58,7 @@ mod lock;
 pub mod look_up;
 mod neighbours;
 mod nic;
+mod nstat;
 mod options;
 mod output;
 mod owner;

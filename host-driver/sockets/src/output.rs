@@ -242,6 +242,9 @@ impl Shared {
         let counters = &self.queues[live.queue()].counters;
         note(&counters.transmits, 1);
         let mss = (payload > usize::from(transmit.mss)).then_some(transmit.mss);
+        if transmit.flags.contains(Flags::RST) {
+            note(&counters.aborts_out, 1);
+        }
         if mss.is_some() {
             note(&counters.super_segments, 1);
         }

@@ -1,7 +1,6 @@
 //! The stack: NIC, addresses, connections, and who runs them.
 
 use longshore_refs::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -275,48 +274,6 @@ impl Stack {
     #[must_use]
     pub fn counters(&self) -> StackCounters {
         self.shared.counted()
-    }
-
-    /// What all connections, past and present, have done, under the names that Linux's `nstat` gives such counters.
-    #[must_use]
-    pub fn nstat(&self) -> BTreeMap<&'static str, u64> {
-        let shared = &self.shared;
-        let mut total = BTreeMap::new();
-        let mut add = |name, value| *total.entry(name).or_default() += value;
-        let root = &mut Token::root();
-        for queue in &shared.queues {
-            root.with(&queue.past, |past| {
-                for (name, value) in past.iter() {
-                    add(*name, *value);
-                }
-            });
-        }
-        for handle in shared.table.connections(root) {
-            if let Some(pcb) = shared.pcbs.get(handle) {
-                let (live, _) = pcb.lock(root);
-                // What is over was counted when it ended.
-                if !live.dropped {
-                    for (name, value) in live.connection.counters().nstat() {
-                        add(name, value);
-                    }
-                }
-            }
-        }
-        let counters = self.counters();
-        add("TcpActiveOpens", counters.active_opens);
-        add("TcpPassiveOpens", counters.passive_opens);
-        add("TcpOutRsts", counters.resets_out);
-        add("TcpInErrs", counters.malformed);
-        add("UdpInDatagrams", counters.datagrams_in);
-        add("UdpNoPorts", counters.datagrams_no_port);
-        add("UdpOutDatagrams", counters.datagrams_out);
-        add("UdpRcvbufErrors", counters.datagrams_dropped);
-        add("UdpInErrors", counters.datagrams_dropped);
-        add("TcpExtListenDrops", counters.syns_dropped);
-        add("TcpExtListenOverflows", counters.accept_queue_full);
-        add("TcpExtSyncookiesSent", counters.syn_cookies_out);
-        add("TcpExtSyncookiesRecv", counters.syn_cookies_in);
-        total
     }
 
     /// Received frames that went no further, by reason.

@@ -139,6 +139,7 @@ impl Shared {
             .emit(ports(tuple), &mut header)
             .expect("the longest header fits");
         let (local, remote) = (tuple.local.ip(), tuple.remote.ip());
+        count(&self.counters.bare_out);
         match self.resolve(held, now, local, remote, false) {
             Way::Ready { path, .. } => {
                 let header = path.header(IpNumber::TCP, 0, &header[..len], 0);

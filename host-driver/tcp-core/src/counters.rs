@@ -46,13 +46,17 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Those that Linux counts too, under the names that `nstat` gives them.
+    /// Those that Linux counts too, under the names that `nstat` gives them. TcpInSegs is not here: it counts segments of no
+    /// connection, too.
     #[must_use]
-    pub fn nstat(&self) -> [(&'static str, u64); 14] {
+    pub fn nstat(&self) -> [(&'static str, u64); 13] {
         let wide = u64::from;
         [
-            ("TcpInSegs", self.segs_in),
-            ("TcpOutSegs", self.segs_out),
+            // RFC 4022, tcpOutSegs: without those that carry nothing but what was sent before.
+            (
+                "TcpOutSegs",
+                self.segs_out.saturating_sub(self.retransmitted.into()),
+            ),
             ("TcpRetransSegs", wide(self.retransmitted)),
             ("TcpExtTCPSackRecovery", wide(self.fast_retransmits)),
             ("TcpExtTCPTimeouts", wide(self.timeouts)),
