@@ -10,6 +10,7 @@ use tcp_core::{ConnectionError, Events, HalfOpenExpiry};
 use crate::batch::{Batch, Hints};
 use crate::broken::{Rule, keeps};
 use crate::counters::{count, note};
+use crate::failure::Failure;
 use crate::lock::{Outermost, Root, Token};
 use crate::nic::Pair;
 use crate::shared::Shared;
