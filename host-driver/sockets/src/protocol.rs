@@ -1,7 +1,7 @@
 //! What a socket of any protocol is to the socket layer: one contract, kept by TCP and by UDP.
 //!
 //! The socket layer's own code is written against [`Protocol`] alone: the slab's slots and their locks
-//! ([`Pcb`](crate::pcb::Pcb)), sockets and the references to them ([`Socket`], [`SocketRef`]), files with
+//! ([`Pcb`]), sockets and the references to them ([`Socket`], [`SocketRef`]), files with
 //! waiting, time-outs and the way they close ([`File`](crate::file::File)).
 //!
 //! | call | who | may fail |

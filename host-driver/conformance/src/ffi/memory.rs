@@ -142,7 +142,7 @@ pub(super) fn get_all<T: Plain>(from: *const T, count: usize, most: usize) -> Re
 /// Copies a value to `to`.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn put<T: Plain>(to: *mut T, value: T) -> Result<()> {
     let from = (&raw const value).cast::<u8>();
     // SAFETY: `value` lives on, and so many bytes are its. Padding, if any, was copied into it from initialised memory or

@@ -21,7 +21,7 @@ const STEPS: usize = 100;
 /// Longer than R2 (RFC 9293 §3.8.3) of data and FIN, and 2MSL.
 const REST: Duration = Duration::from_secs(3000);
 
-/// Takes the bytes for an [`Input`] and goes through it.
+/// Takes the bytes for an `Input` and goes through it.
 ///
 /// # Panics
 /// If something does not hold.
