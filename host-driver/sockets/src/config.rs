@@ -3,6 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::options::ECN;
+use crate::pcb::Marks;
+
 /// Settings of a stack.
 #[derive(Clone, Debug)]
 pub struct StackConfig {
@@ -56,6 +59,8 @@ impl StackConfig {
             tcp: self.tcp,
             send_buffer: self.send_buffer,
             max_segment: None,
+            hop_limit: None,
+            traffic_class: 0,
         }
     }
 
@@ -74,6 +79,17 @@ impl StackConfig {
             // What the NIC can do, no socket can change.
             max_transmit: tcp.max_transmit.min(self.tcp.max_transmit),
             ..*tcp
+        }
+    }
+
+    /// What the packets of such a connection bear, from the first on.
+    pub(crate) fn marks_for(&self, own: Own<'_>) -> Marks {
+        Marks {
+            hop_limit: own
+                .and_then(|own| own.hop_limit)
+                .unwrap_or(self.ip.hop_limit),
+            traffic_class: own.map_or(0, |own| own.traffic_class & !ECN),
+            received: 0,
         }
     }
 
@@ -96,4 +112,8 @@ pub struct SocketConfig {
     pub send_buffer: usize,
     /// TCP_MAXSEG: segments of at most so many bytes of payload (options in them counted), both ways.
     pub max_segment: Option<u16>,
+    /// TTL or hop limit of what is sent, the SYN and its answer included (IP_TTL, IPV6_UNICAST_HOPS); `None`: the stack's.
+    pub hop_limit: Option<u8>,
+    /// TOS or traffic class of the same (IP_TOS, IPV6_TCLASS): the Diffserv field. The two low bits are ECN's, and TCP's own.
+    pub traffic_class: u8,
 }

@@ -301,8 +301,9 @@ impl Shared {
                     HalfOpenOutcome::Ignore => Elsewhere::Done,
                     HalfOpenOutcome::Complete => Elsewhere::Complete,
                     HalfOpenOutcome::Reply(reply) => {
+                        let marks = self.config.marks_for(entry.settings.as_ref());
                         drop((shard, under));
-                        self.send_bare(held, now, tuple, &reply);
+                        self.send_bare(held, now, tuple, &reply, marks);
                         Elsewhere::Done
                     }
                     HalfOpenOutcome::Remove => {
@@ -317,7 +318,7 @@ impl Shared {
                 TimeWaitOutcome::Ignore => Elsewhere::Done,
                 TimeWaitOutcome::Acknowledge(reply) => {
                     drop((shard, under));
-                    self.send_bare(held, now, tuple, &reply);
+                    self.send_bare(held, now, tuple, &reply, self.config.marks_for(None));
                     Elsewhere::Done
                 }
                 TimeWaitOutcome::Closed => {
@@ -368,7 +369,7 @@ impl Shared {
     ) {
         if let Some(reset) = reset_for(segment) {
             count(&self.counters.resets_out);
-            self.send_bare(held, now, tuple, &reset);
+            self.send_bare(held, now, tuple, &reset, self.config.marks_for(None));
         }
     }
 }

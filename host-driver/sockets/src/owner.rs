@@ -227,11 +227,12 @@ impl Shared {
             drop((shard, under));
             return self.forget(held, tuple, gone);
         }
+        let marks = self.config.marks_for(entry.settings.as_ref());
         let at = entry.half_open.next_timeout();
         entry.timer = self.arm(&mut under, self.queue_of(tuple), at, Due::HalfOpen(*tuple));
         drop((shard, under));
         if let HalfOpenExpiry::Retransmit(syn_ack) = expiry {
-            self.send_bare(held, now, tuple, &syn_ack);
+            self.send_bare(held, now, tuple, &syn_ack, marks);
         }
     }
 

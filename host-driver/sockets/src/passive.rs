@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::input::Arrived;
 use crate::listener::{Child, Listener, State};
 use crate::lock::{Outermost, Token};
-use crate::pcb::{Live, Marks, Pcb, Route, narrow};
+use crate::pcb::{Live, Pcb, Route, narrow};
 use crate::receive_buffer::ReceiveBuffer;
 use crate::send_buffer::SendBuffer;
 use crate::shared::Shared;
@@ -42,6 +42,7 @@ impl Shared {
         };
         let settings = listener.with(held, |state| state.settings.clone());
         let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
+        let marks = self.config.marks_for(settings.as_ref());
         let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
             let cookies = now < listener.with(held, |state| state.cookies_until);
             if cookies && self.on_cookie(held, now, tuple, handle, segment) {
@@ -66,7 +67,7 @@ impl Shared {
                 let Tuple { local, remote } = *tuple;
                 if let Some(syn_ack) = self.cookies.answer(now, &config, local, remote, segment) {
                     count(&self.counters.syn_cookies_out);
-                    self.send_bare(held, now, tuple, &syn_ack);
+                    self.send_bare(held, now, tuple, &syn_ack, marks);
                 }
                 return;
             }
@@ -84,7 +85,7 @@ impl Shared {
             if self.withdraw_if_closed(held, tuple, &listener, timer) {
                 return self.refuse(held, now, tuple, segment);
             }
-            self.send_bare(held, now, tuple, &syn_ack);
+            self.send_bare(held, now, tuple, &syn_ack, marks);
         } else {
             // Another queue pair's owner was faster with a copy of the SYN.
             self.queues[queue].timers.stop(held, timer);
@@ -317,11 +318,7 @@ impl Shared {
             route: Route::default(),
             syn: None,
             soft: None,
-            marks: Marks {
-                hop_limit: self.config.ip.hop_limit,
-                traffic_class: 0,
-                received: 0,
-            },
+            marks: self.config.marks_for(own),
             // RFC 6864 §4.1: anything will do for packets that may not be fragmented.
             identification: handle.index as u16,
             timer: None,

@@ -13,14 +13,12 @@ use crate::config::SocketConfig;
 use crate::failure::Failure;
 use crate::file::{Attempt, File, Side};
 use crate::lock::Token;
+use crate::options::ECN;
 use crate::output::is_connecting;
 use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
 use crate::tcp::{Origin, Tcp};
-
-/// Congestion notification in a TOS or traffic class (RFC 3168 §5).
-const ECN: u8 = 0b11;
 
 /// A TCP connection.
 ///

@@ -4,7 +4,7 @@ use longshore_refs::sync::atomic::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ip_core::IpNumber;
+use ip_core::{IpNumber, MacAddr, Path};
 use tcp_core::{Events, MAX_HEADER_LEN, State, Transmit};
 
 use crate::counters::count;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::lock::{Leaf, Outermost, Precedes, Token, UnderPcb};
 use crate::neighbours::Way;
 use crate::output::ports;
-use crate::pcb::{Live, Route};
+use crate::pcb::{Live, Marks, Route};
 use crate::protocol::Afterwards as _;
 use crate::shared::Shared;
 use crate::tuple::Tuple;
@@ -133,7 +133,13 @@ impl Shared {
         now: Duration,
         tuple: &Tuple,
         transmit: &Transmit,
+        marks: Marks,
     ) {
+        let marked = |path| Path {
+            hop_limit: marks.hop_limit,
+            traffic_class: marks.traffic_class,
+            ..path
+        };
         let mut header = [0; MAX_HEADER_LEN];
         let len = transmit
             .emit(ports(tuple), &mut header)
@@ -142,7 +148,7 @@ impl Shared {
         count(&self.counters.bare_out);
         match self.resolve(held, now, local, remote, false) {
             Way::Ready { path, .. } => {
-                let header = path.header(IpNumber::TCP, 0, &header[..len], 0);
+                let header = marked(path).header(IpNumber::TCP, 0, &header[..len], 0);
                 let mut tx = self.nic.tx(held, self.queue_of(tuple));
                 // Without room it is lost, as it may be on the wire.
                 if tx.has_room() {
@@ -154,15 +160,15 @@ impl Shared {
                 }
             }
             Way::Pending => {
-                let path = ip_core::Path {
+                let path = Path {
                     local,
                     remote,
                     source_mac: self.config.ip.mac,
-                    destination_mac: ip_core::MacAddr::default(),
-                    hop_limit: self.config.ip.hop_limit,
+                    destination_mac: MacAddr::default(),
+                    hop_limit: 0,
                     traffic_class: 0,
                 };
-                let frame = path
+                let frame = marked(path)
                     .header(IpNumber::TCP, 0, &header[..len], 0)
                     .into_frame(&[]);
                 self.neighbours

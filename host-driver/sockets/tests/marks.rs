@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use common::{B4, B6, Plan, World, data};
+use common::{B4, B6, Plan, World, at, data};
 use etherparse::{Icmpv4Type, PacketBuilder, icmpv4};
+use longshore_sockets::{SocketConfig, TcpListener, TcpStream};
 use parking_lot::Mutex;
 use sim_wire::Wire;
 use sim_wire::fault::{Action, Script};
@@ -235,5 +236,63 @@ fn ttl_and_diffserv_are_the_programs_and_ecn_is_tcps() {
         drop((a, b));
         frames.lock().clear();
     }
+    world.assert_nothing_left();
+}
+
+#[test]
+fn a_handshake_bears_the_marks_of_its_socket_from_the_first_packet_on() {
+    let sent = [
+        Arc::new(Mutex::new(Vec::new())),
+        Arc::new(Mutex::new(Vec::new())),
+    ];
+    let script = |to: &Arc<Mutex<Vec<(u8, u8)>>>| {
+        let seen = Arc::clone(to);
+        Script::new().when(move |_, frame: &[u8]| {
+            let packet = etherparse::SlicedPacket::from_ethernet(frame).ok()?;
+            if let (
+                Some(etherparse::NetSlice::Ipv4(ip)),
+                Some(etherparse::TransportSlice::Tcp(_)),
+            ) = (packet.net, packet.transport)
+            {
+                let header = ip.header();
+                seen.lock().push((header.ttl(), header.slice()[1]));
+            }
+            None
+        })
+    };
+    let plan = Plan {
+        script_to_b: script(&sent[0]),
+        script_to_a: script(&sent[1]),
+        ..Plan::default()
+    };
+    let mut world = plan.build();
+    let config = |world: &World, hop_limit, traffic_class| {
+        Arc::new(SocketConfig {
+            hop_limit: Some(hop_limit),
+            traffic_class,
+            ..world.a.stack.socket_config()
+        })
+    };
+    let (near, far) = (config(&world, 5, 0x20), config(&world, 6, 0x43));
+    let listener = TcpListener::bind_with(&world.b.stack, at(B4, 80), Some(far)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let stack = &world.a.stack;
+    let stream = TcpStream::start_connect_with(stack, None, at(B4, 80), Some(&near)).unwrap();
+    let mut accepted = None;
+    assert!(world.run(MINUTE, || {
+        accepted = listener.accept().ok();
+        accepted.is_some()
+    }));
+    world.pass(Duration::from_secs(1));
+    let (child, _) = accepted.unwrap();
+    assert_eq!((child.ttl().unwrap(), child.tos().unwrap()), (6, 0x40));
+    for (sent, expected) in sent.iter().zip([(5, 0x20), (6, 0x40)]) {
+        let sent = sent.lock();
+        assert!(
+            !sent.is_empty() && sent.iter().all(|marks| *marks == expected),
+            "{sent:?}"
+        );
+    }
+    drop((stream, child, listener));
     world.assert_nothing_left();
 }

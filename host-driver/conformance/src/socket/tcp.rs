@@ -80,6 +80,8 @@ impl Tcp {
             tcp,
             send_buffer: options.send_payload().unwrap_or(defaults.send_buffer),
             max_segment: options.max_segment,
+            hop_limit: None,
+            traffic_class: 0,
         })
     }
 
