@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use super::window::{Window, low};
-use super::{AckSample, CongestionControl, MarkSample};
+use super::window::low;
+use super::{AckSample, CongestionControl, MarkSample, NewReno};
 use crate::seq::SeqNumber;
 
 /// RFC 8257 §3.3: g, the weight of a new estimate.
@@ -12,7 +12,8 @@ const G: f32 = 1.0 / 16.0;
 /// Reno's growth, and a reduction in proportion to the extent of congestion.
 #[derive(Clone, Debug)]
 pub struct Dctcp {
-    pub(super) window: Window,
+    /// Growth, and what a loss does: a loss counts as for any TCP (RFC 8257 §3.5).
+    pub(super) reno: NewReno,
     /// DCTCP.Alpha: the part of the bytes that was marked, smoothed.
     alpha: f32,
     /// DCTCP.BytesAcked and DCTCP.BytesMarked.
@@ -27,7 +28,7 @@ impl Dctcp {
     #[must_use]
     pub fn new(initial_window: u64) -> Self {
         Self {
-            window: Window::new(initial_window),
+            reno: NewReno::new(initial_window),
             // RFC 8257 §4.2: "the initial value of DCTCP.Alpha … 1".
             alpha: 1.0,
             acked: 0,
@@ -39,18 +40,15 @@ impl Dctcp {
 
 impl CongestionControl for Dctcp {
     fn window(&self) -> u64 {
-        self.window.cwnd()
+        self.reno.window()
     }
 
     fn ssthresh(&self) -> u64 {
-        self.window.ssthresh()
+        self.reno.ssthresh()
     }
 
     fn on_ack(&mut self, sample: &AckSample) {
-        if sample.window_limited {
-            let acked = self.window.slow_start(sample);
-            self.window.additive_increase(acked, sample.mss);
-        }
+        self.reno.on_ack(sample);
     }
 
     /// RFC 8257 §3.3, steps 1 to 8.
@@ -84,35 +82,32 @@ impl CongestionControl for Dctcp {
     //# Rather than always halving the congestion window as described in [RFC3168], the sender SHOULD update cwnd as
     //# follows: cwnd = cwnd * (1 - DCTCP.Alpha / 2)
     fn on_mark(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
-        let cwnd = self.window.cwnd as f32 * (1.0 - self.alpha / 2.0);
-        self.window.reduce_to(cwnd as u64, mss);
+        let window = &mut self.reno.window;
+        let cwnd = window.cwnd as f32 * (1.0 - self.alpha / 2.0);
+        window.reduce_to(cwnd as u64, mss);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8257#section-3.5
     //# A DCTCP sender MUST react to loss episodes in the same way as conventional TCP, including fast retransmit
     //# and fast recovery algorithms, as specified in [RFC5681].
-    fn on_congestion(&mut self, _now: Duration, in_flight: u64, mss: u16) {
-        // §3.5: a loss counts as for any TCP.
-        self.window.reduce_to(in_flight / 2, mss);
+    fn on_congestion(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        self.reno.on_congestion(now, in_flight, mss);
     }
 
-    fn on_recovered(&mut self, _now: Duration, _in_flight: u64, mss: u16) {
-        self.window.recovered(mss);
+    fn on_recovered(&mut self, now: Duration, in_flight: u64, mss: u16) {
+        self.reno.on_recovered(now, in_flight, mss);
     }
 
-    fn on_timeout(&mut self, _now: Duration, in_flight: u64, mss: u16, first: bool) {
-        if first {
-            self.window.reduce_to(in_flight / 2, mss);
-        }
-        self.window.lose(mss);
+    fn on_timeout(&mut self, now: Duration, in_flight: u64, mss: u16, first: bool) {
+        self.reno.on_timeout(now, in_flight, mss, first);
     }
 
-    fn restore(&mut self, _now: Duration, cwnd: u64, ssthresh: u64) {
-        self.window.restore(cwnd, ssthresh);
+    fn restore(&mut self, now: Duration, cwnd: u64, ssthresh: u64) {
+        self.reno.restore(now, cwnd, ssthresh);
     }
 
-    fn on_idle(&mut self, _now: Duration) {
-        self.window.restart();
+    fn on_idle(&mut self, now: Duration) {
+        self.reno.on_idle(now);
     }
 }
 

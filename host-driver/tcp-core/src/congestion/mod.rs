@@ -125,7 +125,7 @@ impl Control {
         match self {
             Self::Cubic(cubic) => cubic.window.resume(window, threshold),
             Self::NewReno(reno) => reno.window.resume(window, threshold),
-            Self::Dctcp(dctcp) => dctcp.window.resume(window, threshold),
+            Self::Dctcp(dctcp) => dctcp.reno.window.resume(window, threshold),
         }
     }
 }
