@@ -265,9 +265,9 @@ impl Shared {
                 under,
                 live.queue(),
                 record.expires(),
-                Due::TimeWait(live.tuple),
+                Due::TimeWait((&live.tuple).into()),
             );
-            Entry::TimeWait(TimeWaitEntry { record, timer })
+            Entry::TimeWait(Box::new(TimeWaitEntry { record, timer }))
         });
         self.table.unhash(under, &live.tuple, live.handle, instead);
         if let Some(key) = live.timer.take_if(|_| keeps(Rule::StopTimer)) {
@@ -300,7 +300,7 @@ impl Shared {
         };
         let queue = live.queue();
         match live.timer {
-            Some(key) if key.at <= at => {}
+            Some(key) if key.at() <= at => {}
             // If it is firing, it waits for our lock, and arms itself again.
             Some(key) => {
                 if let Some(key) = self.queues[queue].timers.move_to(under, key, at) {

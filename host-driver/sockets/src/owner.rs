@@ -194,8 +194,10 @@ impl Shared {
                     }
                     ((), events)
                 }),
-                Due::HalfOpen(tuple) => self.on_half_open_timer(held, now, &tuple, key),
-                Due::TimeWait(tuple) => self.on_time_wait_timer(held, now, queue, &tuple, key),
+                Due::HalfOpen(tuple) => self.on_half_open_timer(held, now, &tuple.into(), key),
+                Due::TimeWait(tuple) => {
+                    self.on_time_wait_timer(held, now, queue, &tuple.into(), key)
+                }
             }
         }
     }
@@ -229,7 +231,12 @@ impl Shared {
         }
         let marks = self.config.marks_for(entry.settings.as_ref());
         let at = entry.half_open.next_timeout();
-        entry.timer = self.arm(&mut under, self.queue_of(tuple), at, Due::HalfOpen(*tuple));
+        entry.timer = self.arm(
+            &mut under,
+            self.queue_of(tuple),
+            at,
+            Due::HalfOpen(tuple.into()),
+        );
         drop((shard, under));
         if let HalfOpenExpiry::Retransmit(syn_ack) = expiry {
             self.send_bare(held, now, tuple, &syn_ack, marks);
@@ -261,7 +268,7 @@ impl Shared {
                 &mut under,
                 queue,
                 entry.record.expires(),
-                Due::TimeWait(*tuple),
+                Due::TimeWait(tuple.into()),
             );
         } else {
             shard.remove(tuple);

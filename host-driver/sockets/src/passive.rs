@@ -74,14 +74,22 @@ impl Shared {
             state.begin_half_open(self.table.shard_number(tuple));
         }
         let queue = self.queue_of(tuple);
-        let timer = self.arm(held, queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let timer = self.arm(
+            held,
+            queue,
+            half_open.next_timeout(),
+            Due::HalfOpen(tuple.into()),
+        );
         let entry = SynEntry {
             half_open,
             listener: handle,
             timer,
             settings,
         };
-        if self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
+        if self
+            .table
+            .insert_new(held, *tuple, Entry::HalfOpen(Box::new(entry)))
+        {
             if self.withdraw_if_closed(held, tuple, &listener, timer) {
                 return self.refuse(held, now, tuple, segment);
             }
@@ -121,14 +129,22 @@ impl Shared {
         }
         count(&self.counters.syn_cookies_in);
         let queue = self.queue_of(tuple);
-        let timer = self.arm(held, queue, half_open.next_timeout(), Due::HalfOpen(*tuple));
+        let timer = self.arm(
+            held,
+            queue,
+            half_open.next_timeout(),
+            Due::HalfOpen(tuple.into()),
+        );
         let entry = SynEntry {
             half_open,
             listener: handle,
             timer,
             settings,
         };
-        if !self.table.insert_new(held, *tuple, Entry::HalfOpen(entry)) {
+        if !self
+            .table
+            .insert_new(held, *tuple, Entry::HalfOpen(Box::new(entry)))
+        {
             self.queues[queue].timers.stop(held, timer);
             listener.with(held, State::end_half_open);
             return false;

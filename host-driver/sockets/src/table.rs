@@ -11,7 +11,7 @@ use tcp_core::{HalfOpen, TimeWait};
 use crate::config::SocketConfig;
 use crate::lock::{Guard, Ordered, Precedes, ShardLevel, Token};
 use crate::timers::Key;
-use crate::tuple::Tuple;
+use crate::tuple::{Packed, Tuple};
 
 /// What a tuple stands for. None of it is a counted reference: whoever acts on it revalidates.
 #[derive(Debug)]
@@ -19,9 +19,9 @@ pub(crate) enum Entry {
     /// A connection.
     Pcb(Handle),
     /// A passive open before its handshake is over: neither Socket nor Pcb.
-    HalfOpen(SynEntry),
+    HalfOpen(Box<SynEntry>),
     /// 2MSL: neither Socket nor Pcb.
-    TimeWait(TimeWaitEntry),
+    TimeWait(Box<TimeWaitEntry>),
 }
 
 impl Entry {
@@ -52,7 +52,23 @@ pub(crate) struct TimeWaitEntry {
     pub(crate) timer: Key,
 }
 
-type Shard = HashMap<Tuple, Entry>;
+/// A part of the table.
+#[derive(Debug, Default)]
+pub(crate) struct Shard(HashMap<Packed, Entry>);
+
+impl Shard {
+    pub(crate) fn get(&self, tuple: &Tuple) -> Option<&Entry> {
+        self.0.get(&tuple.into())
+    }
+
+    pub(crate) fn get_mut(&mut self, tuple: &Tuple) -> Option<&mut Entry> {
+        self.0.get_mut(&tuple.into())
+    }
+
+    pub(crate) fn remove(&mut self, tuple: &Tuple) -> Option<Entry> {
+        self.0.remove(&tuple.into())
+    }
+}
 
 /// As many as a word has bits.
 const SHARDS: usize = u64::BITS as usize;
@@ -118,11 +134,13 @@ impl Table {
         tuple: Tuple,
         entry: Entry,
     ) -> bool {
-        held.with(self.shard_of(&tuple), |shard| match shard.entry(tuple) {
-            std::collections::hash_map::Entry::Occupied(_) => false,
-            std::collections::hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(entry);
-                true
+        held.with(self.shard_of(&tuple), |shard| {
+            match shard.0.entry((&tuple).into()) {
+                std::collections::hash_map::Entry::Occupied(_) => false,
+                std::collections::hash_map::Entry::Vacant(vacant) => {
+                    vacant.insert(entry);
+                    true
+                }
             }
         })
     }
@@ -163,7 +181,8 @@ impl Table {
                 continue;
             }
             held.with(shard, |shard| {
-                taken.extend(shard.extract_if(|_, entry| unwanted(entry)));
+                let entries = shard.0.extract_if(|_, entry| unwanted(entry));
+                taken.extend(entries.map(|(tuple, entry)| (tuple.into(), entry)));
             });
         }
         taken
@@ -177,7 +196,7 @@ impl Table {
         let mut handles = Vec::new();
         for shard in &self.shards {
             held.with(shard, |shard| {
-                handles.extend(shard.values().filter_map(|entry| match entry {
+                handles.extend(shard.0.values().filter_map(|entry| match entry {
                     Entry::Pcb(handle) => Some(*handle),
                     _ => None,
                 }));
@@ -191,7 +210,7 @@ impl Table {
         let mut counts = [0; 3];
         for shard in &self.shards {
             held.with(shard, |shard| {
-                for entry in shard.values() {
+                for entry in shard.0.values() {
                     counts[match entry {
                         Entry::Pcb(_) => 0,
                         Entry::HalfOpen(_) => 1,

@@ -9,7 +9,7 @@ use longshore_refs::{Ref, holder};
 
 use crate::lock::{Ordered, Precedes, TimersLevel, Token};
 use crate::pcb::Pcb;
-use crate::tuple::Tuple;
+use crate::tuple::Packed;
 
 /// What an armed timer is for.
 #[derive(Debug)]
@@ -17,16 +17,29 @@ pub(crate) enum Due {
     /// A connection's next deadline. Holds the Pcb: reference T.
     Pcb(Ref<holder::T, Pcb>),
     /// A half-open entry's SYN-ACK, or its end.
-    HalfOpen(Tuple),
+    HalfOpen(Packed),
     /// The end of 2MSL.
-    TimeWait(Tuple),
+    TimeWait(Packed),
 }
 
 /// Names an armed timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
-    pub(crate) at: Duration,
+    /// When it is due, in nanoseconds.
+    nanos: u64,
     sequence: u64,
+}
+
+impl Key {
+    fn new(at: Duration, sequence: u64) -> Self {
+        let nanos = u64::try_from(at.as_nanos()).unwrap_or(NEVER);
+        Self { nanos, sequence }
+    }
+
+    /// When it is due.
+    pub(crate) fn at(self) -> Duration {
+        Duration::from_nanos(self.nanos)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -64,8 +77,8 @@ impl Timers {
     ) -> R {
         held.with(&self.inner, |inner| {
             let result = change(inner);
-            let first = inner.armed.first_key_value().map(|(key, _)| key.at);
-            let first = first.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
+            let first = inner.armed.first_key_value();
+            let first = first.map_or(NEVER, |(key, _)| key.nanos);
             // A store in the order that sleepers rely on costs as much as a read-modify-write: only if it is news.
             if self.first.load(Ordering::Relaxed) != first {
                 tally::rmw(1);
@@ -83,8 +96,7 @@ impl Timers {
     ) -> Key {
         self.change(held, |inner| {
             inner.sequence += 1;
-            let sequence = inner.sequence;
-            let key = Key { at, sequence };
+            let key = Key::new(at, inner.sequence);
             inner.armed.insert(key, due);
             key
         })
@@ -100,8 +112,7 @@ impl Timers {
         self.change(held, |inner| {
             let due = inner.armed.remove(&key)?;
             inner.sequence += 1;
-            let sequence = inner.sequence;
-            let key = Key { at, sequence };
+            let key = Key::new(at, inner.sequence);
             inner.armed.insert(key, due);
             Some(key)
         })
@@ -127,7 +138,7 @@ impl Timers {
         }
         self.change(held, |inner| {
             let entry = inner.armed.first_entry()?;
-            (entry.key().at <= now).then(|| entry.remove_entry())
+            (entry.key().at() <= now).then(|| entry.remove_entry())
         })
     }
 
@@ -154,10 +165,11 @@ impl Timers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuple::Tuple;
 
-    fn tuple(port: u16) -> Tuple {
+    fn tuple(port: u16) -> Packed {
         let ip = std::net::IpAddr::from([192, 0, 2, 1]);
-        Tuple::new((ip, port), (ip, port))
+        Packed::from(&Tuple::new((ip, port), (ip, port)))
     }
 
     #[test]
@@ -176,7 +188,7 @@ mod tests {
         assert!(
             timers
                 .move_to(held, moved, at(3))
-                .is_some_and(|key| key.at == at(3))
+                .is_some_and(|key| key.at() == at(3))
         );
         assert!(timers.expired(held, Duration::ZERO).is_none());
         assert_eq!(timers.next(), Some(at(1)));

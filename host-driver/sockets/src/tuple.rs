@@ -18,3 +18,29 @@ impl Tuple {
         }
     }
 }
+
+/// A tuple in 38 bytes, for where there is one per connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Packed {
+    local: IpAddr,
+    remote: IpAddr,
+    ports: [u16; 2],
+}
+
+impl From<&Tuple> for Packed {
+    fn from(tuple: &Tuple) -> Self {
+        let Tuple { local, remote } = tuple;
+        Self {
+            local: local.ip(),
+            remote: remote.ip(),
+            ports: [local.port(), remote.port()],
+        }
+    }
+}
+
+impl From<Packed> for Tuple {
+    fn from(packed: Packed) -> Self {
+        let [local, remote] = packed.ports;
+        Self::new((packed.local, local), (packed.remote, remote))
+    }
+}
