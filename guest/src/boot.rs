@@ -49,6 +49,10 @@ fn prepare() -> Result<Outside> {
         .init();
     for name in MODULES {
         let path = Path::new("/modules").join(format!("{name}.ko.xz"));
+        // A kernel may have it built in.
+        if !path.exists() {
+            continue;
+        }
         let file = fs::File::open(&path).with_context(|| path.display().to_string())?;
         finit_module(&file, c"", COMPRESSED).with_context(|| format!("loading {name}"))?;
     }

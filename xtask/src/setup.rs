@@ -65,6 +65,28 @@ pub(crate) const WAVE: &[Need] = &[CXX, ZLIB];
 /// What the Linux peer takes.
 pub(crate) const PEER: &[Need] = &[IP, CURL, PING];
 
+/// What building a kernel takes.
+pub(crate) const KERNEL_BUILD: &[Need] = &[
+    CXX,
+    kernel_needs("make", ["make", "make", "make"]),
+    kernel_needs("flex", ["flex", "flex", "flex"]),
+    kernel_needs("bison", ["bison", "bison", "bison"]),
+    kernel_needs("bc", ["bc", "bc", "bc"]),
+    kernel_needs("xz", ["xz-utils", "xz", "xz"]),
+    kernel_needs(
+        "libelf.h",
+        ["libelf-dev", "elfutils-libelf-devel", "libelf"],
+    ),
+];
+
+const fn kernel_needs(program: &'static str, packages: [&'static str; 3]) -> Need {
+    Need {
+        program,
+        why: "builds the guest's kernel",
+        packages,
+    }
+}
+
 const MANAGERS: [(&str, &[&str]); 3] = [
     ("apt-get", &["install", "-y", "--no-install-recommends"]),
     ("dnf", &["install", "-y"]),
@@ -115,11 +137,8 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
         .args(&packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))
     .with_context(|| format!("install {} by hand and try again", packages.join(" ")))?;
-    if let Some(need) = missing.iter().find(|n| which(n.program).is_none()) {
-        bail!(
-            "{} is still not on the PATH after its installation",
-            need.program
-        );
+    if let Some(need) = missing.iter().find(|n| !is_there(n.program)) {
+        bail!("{} is still not found after its installation", need.program);
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Binding, opening, registers.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use longshore_device::{Device, DeviceError};
-use longshore_device_vfio::{Capabilities, OpenError, Vfio};
+use longshore_device_vfio::{Capabilities, Interface, OpenError, Vfio};
 use longshore_driver::Nic;
 use longshore_sysfs::{Address, Sysfs, SysfsError, VFIO_PCI};
 use nic_abi::{
@@ -31,14 +31,25 @@ pub(super) fn bind_and_open(guest: &Guest) -> Result<String> {
     );
     sysfs.bind(address)?;
     let group = sysfs.usable_group(address)?;
-    let vfio = Vfio::open(address)?;
-    drop(vfio);
+    let interfaces = interfaces(&sysfs, address)?;
+    for &interface in interfaces {
+        drop(Vfio::open_by(&sysfs, address, interface).with_context(|| format!("{interface:?}"))?);
+    }
     ensure!(sysfs.release(address)?.is_none(), "not released");
     sysfs.bind(address)?;
     Ok(format!(
-        "group {} by {VFIO_PCI}, undone and bound again",
+        "group {} by {VFIO_PCI}, undone and bound again; opened by {interfaces:?}",
         group.number
     ))
+}
+
+/// The interfaces of VFIO that this kernel has, the one that is used first.
+fn interfaces(sysfs: &Sysfs, address: Address) -> Result<&'static [Interface]> {
+    let cdev = sysfs.function(address)?.cdev.is_some() && sysfs.iommufd_node().exists();
+    Ok(match cdev {
+        true => &[Interface::Cdev, Interface::Group],
+        false => &[Interface::Group],
+    })
 }
 
 /// What cannot be opened is refused with the cause.
@@ -52,9 +63,11 @@ pub(super) fn refusals(guest: &Guest) -> Result<String> {
     }
     sysfs.bind(address)?;
     let first = Vfio::open(address)?;
-    match Vfio::open(address) {
-        Err(OpenError::Busy { .. }) => {}
-        other => bail!("opened twice: {:?}", other.map(|_| ())),
+    for &interface in interfaces(&sysfs, address)? {
+        match Vfio::open_by(&sysfs, address, interface) {
+            Err(OpenError::Busy { .. }) => {}
+            other => bail!("opened twice, by {interface:?}: {:?}", other.map(|_| ())),
+        }
     }
     drop(first);
     let missing = "0000:00:1e.7".parse()?;
@@ -67,9 +80,15 @@ pub(super) fn refusals(guest: &Guest) -> Result<String> {
     Ok("unbound, in use, missing, not allowed: each by its name".into())
 }
 
-/// Somebody who may not open the group's file is told which.
+/// Somebody who may not open the file that stands for the function, or for its group, is told which.
 fn not_allowed(sysfs: &Sysfs, address: Address) -> Result<()> {
-    let node = sysfs.group_node(sysfs.group(address)?.number);
+    let node = match (
+        interfaces(sysfs, address)?[0],
+        sysfs.function(address)?.cdev,
+    ) {
+        (Interface::Cdev, Some(name)) => sysfs.cdev_node(&name),
+        _ => sysfs.group_node(sysfs.group(address)?.number),
+    };
     fs::set_permissions(&node, fs::Permissions::from_mode(0o000))?;
     // Root without the right to pass over permissions; capabilities are the thread's, which ends here.
     let opened = std::thread::scope(|s| {

@@ -130,6 +130,13 @@ impl Subject<'_> {
             {
                 self.busy()
             }
+            // A device file that somebody has bound already: the kernel lets it be opened again, and calls the second
+            // binding invalid (`vfio_df_open`).
+            VfioError::VfioDeviceBindIommufd(e)
+                if e.errno() == rustix::io::Errno::INVAL.raw_os_error() =>
+            {
+                self.busy()
+            }
             error => other(error),
         }
     }
@@ -221,6 +228,14 @@ mod tests {
             ),
             (
                 VfioError::GroupGetDeviceFD(SysError::new(Errno::BUSY.raw_os_error())),
+                "another program",
+            ),
+            (
+                VfioError::VfioDeviceBindIommufd(SysError::new(Errno::INVAL.raw_os_error())),
+                "another program",
+            ),
+            (
+                VfioError::VfioDeviceBindIommufd(SysError::new(Errno::BUSY.raw_os_error())),
                 "another program",
             ),
             (VfioError::VfioApiVersion, NIC),

@@ -2,6 +2,7 @@
 //!
 //! - [`packages`]: QEMU and a kernel out of Debian packages, cached
 //! - [`kernel`]: the kernel unpacked, for a faster boot
+//! - [`cdev`]: another kernel, with what Debian's leaves out
 //! - [`initramfs`]: the guest's only program and the modules of VFIO
 //! - [`process`]: children that cannot stay behind
 //! - [`outside`]: a Linux and a simulated NIC per card of the guest
@@ -9,6 +10,7 @@
 //! - [`machine`]: the QEMU that is the guest
 //! - [`session`]: what the guest says, and what it asks for
 
+mod cdev;
 mod file_server;
 mod initramfs;
 mod kernel;
@@ -30,6 +32,9 @@ pub(crate) struct Args {
     /// The executable model behind, instead of the gateware in Verilator.
     #[arg(long)]
     model: bool,
+    /// The kernel: Debian's, or one built here that has VFIO's other interface.
+    #[arg(long, value_enum, default_value_t = Kernel::Debian)]
+    kernel: Kernel,
     /// Cards in the guest.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=4))]
     nics: u8,
@@ -47,6 +52,15 @@ pub(crate) struct Args {
     limit: u64,
 }
 
+/// The guest's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Kernel {
+    /// Debian's for clouds: containers and groups.
+    Debian,
+    /// Built here once, in some minutes: devices of their own, with iommufd.
+    Cdev,
+}
+
 /// What a run needs.
 struct Kit {
     qemu: packages::Qemu,
@@ -60,7 +74,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     ensure(SIMULATION)?;
     ensure(&[IP, CURL])?;
     let started = Instant::now();
-    let kit = prepare()?;
+    let kit = prepare(args.kernel)?;
     println!("ready after {:.1} s", started.elapsed().as_secs_f64());
     let mut failed = 0;
     for round in 1..=args.repeat {
@@ -102,11 +116,15 @@ fn cache() -> PathBuf {
     root().join("target/guest")
 }
 
-fn prepare() -> Result<Kit> {
+fn prepare(kernel: Kernel) -> Result<Kit> {
     let cache = cache();
     std::fs::create_dir_all(&cache)?;
     let parts = packages::fetch(&cache)?;
-    let kernel = kernel::unpack(&parts.vmlinuz, &cache)?;
+    let (kernel, modules) = match kernel {
+        Kernel::Debian => (kernel::unpack(&parts.vmlinuz, &cache)?, parts.modules),
+        // It has no modules.
+        Kernel::Cdev => (cdev::kernel(&cache)?, Vec::new()),
+    };
     build(&[
         "build",
         "--quiet",
@@ -129,7 +147,7 @@ fn prepare() -> Result<Kit> {
         ("init", built.join("longshore-guest")),
         ("bin/longshore", built.join("longshore")),
     ];
-    initramfs::write(&initramfs, &programs, &parts.modules)?;
+    initramfs::write(&initramfs, &programs, &modules)?;
     Ok(Kit {
         qemu: parts.qemu,
         kernel,

@@ -15,6 +15,7 @@ const SUITE: &str = "trixie";
 const BACKPORTS: &str = "trixie-backports";
 /// A kernel of few drivers, with VFIO as modules and the Intel IOMMU built in.
 const KERNEL: &str = "linux-image-cloud-amd64";
+const SOURCE: &str = "linux-source";
 /// Changed whenever what is unpacked changes.
 const RECIPE: &str = "1";
 
@@ -116,24 +117,23 @@ fn unpack(into: &Path) -> Result<()> {
             .arg(package)
             .arg(into.join("qemu")))?;
     }
-    let depends = Command::new("apt-cache")
-        .args(["depends", &format!("{KERNEL}/{SUITE}")])
-        .env("APT_CONFIG", apt.config())
-        .output()?;
-    let depends = String::from_utf8_lossy(&depends.stdout).into_owned();
-    let image = depends
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Depends: "))
-        .with_context(|| format!("{KERNEL} names no kernel"))?;
     let kernel = into.join("kernel");
-    fs::create_dir_all(&kernel)?;
-    run(apt.get().args(["download", image]).current_dir(&kernel)).context("the kernel")?;
-    let package = find(&kernel, &|name| name.ends_with(".deb"))?;
+    let package = apt.download(KERNEL, &kernel).context("the kernel")?;
     run(command("dpkg").arg("-x").arg(&package).arg(&kernel))?;
     fs::remove_file(package)?;
     // Some 40 MB that nobody needs again.
     fs::remove_dir_all(into.join("apt"))?;
     Ok(())
+}
+
+/// Downloads the package of the kernel's source into `into`.
+pub(crate) fn source(into: &Path) -> Result<PathBuf> {
+    let state = into.join("apt");
+    let apt = Apt::new(&state)?;
+    run(apt.get().arg("update")).context("package lists")?;
+    let package = apt.download(SOURCE, into).context("the kernel's source")?;
+    fs::remove_dir_all(state)?;
+    Ok(package)
 }
 
 /// An apt with a state of its own.
@@ -198,6 +198,22 @@ impl Apt {
         let mut get = command("apt-get");
         get.arg("-qq").env("APT_CONFIG", self.config());
         get
+    }
+
+    /// Downloads what the empty package `meta` depends on first, into a folder without other packages.
+    fn download(&self, meta: &str, into: &Path) -> Result<PathBuf> {
+        let depends = Command::new("apt-cache")
+            .args(["depends", &format!("{meta}/{SUITE}")])
+            .env("APT_CONFIG", self.config())
+            .output()?;
+        let depends = String::from_utf8_lossy(&depends.stdout).into_owned();
+        let package = depends
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Depends: "))
+            .with_context(|| format!("{meta} names no package"))?;
+        fs::create_dir_all(into)?;
+        run(self.get().args(["download", package]).current_dir(into))?;
+        find(into, &|name| name.ends_with(".deb"))
     }
 
     fn downloaded(&self) -> Result<Vec<PathBuf>> {
