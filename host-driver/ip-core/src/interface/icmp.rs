@@ -40,6 +40,13 @@ impl Interface {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //# If the IP source address is the unspecified address, the IP destination address is a solicited-node
+    //# multicast address.
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //# A node MUST silently discard any received Neighbor Solicitation messages that do not satisfy all of the
+    //# following validity checks: - The IP Hop Limit field has a value of 255, i.e., the packet could not possibly
+    //# have been forwarded by a router.
     pub(super) fn on_icmpv6(
         &mut self,
         now: Duration,

@@ -185,6 +185,11 @@ fn icmp_errors_come_up_with_the_quoted_tuple() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+//= type=test
+//# A node MUST silently discard any received Neighbor Solicitation messages that do not satisfy all of the
+//# following validity checks: - The IP Hop Limit field has a value of 255, i.e., the packet could not possibly have
+//# been forwarded by a router.
 #[test]
 fn forged_neighbour_discovery_is_refused() {
     let (mut a, _) = pair();
@@ -222,6 +227,10 @@ fn whoever_claims_our_address_is_not_believed() {
     assert_eq!(give(now, &mut a, &request), Err(Discard::Neighbour));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+//= type=test
+//# If the IP source address is the unspecified address, the IP destination address is a solicited-node multicast
+//# address.
 #[test]
 fn a_probe_for_our_address_is_answered_only_if_it_went_to_our_group() {
     let own: Ipv6Addr = "2001:db8::1".parse().unwrap();

@@ -28,6 +28,8 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //# All included options have a length that is greater than zero.
     /// Reads the part after the first 8 bytes.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Discard> {
         let (target, mut options) = bytes.split_first_chunk::<16>().ok_or(Discard::Truncated)?;
@@ -120,6 +122,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    //= https://www.rfc-editor.org/rfc/rfc4861#section-7.1.1
+    //= type=test
+    //# All included options have a length that is greater than zero.
     #[test]
     fn options_are_read_and_zero_lengths_refused() {
         let target: Ipv6Addr = "2001:db8::1".parse().unwrap();
