@@ -10,7 +10,7 @@ use longshore_device::{Device, InProcess, IrqSink, LocalNic};
 use longshore_dma::HostMemory;
 use longshore_driver::{Nic, QueueConfig};
 use longshore_sockets::{Stack, StackConfig, TcpListener, TcpStream};
-use nic_abi::block::{DEVICE, DIRECTORY, Feature, device};
+use nic_abi::block::{DEVICE, DIRECTORY, Feature, QUEUE, device, queue};
 use nic_model::{Config, Model};
 use parking_lot::Mutex;
 use sim_wire::fault::{FaultConfig, FaultInjector, Script};
@@ -116,6 +116,8 @@ impl Plan {
 pub(crate) struct Front {
     model: Arc<Mutex<SimulatedNic>>,
     plain: bool,
+    /// Doorbells of the first queue pair's submission ring.
+    pub(crate) doorbells: u64,
 }
 
 impl LocalNic for Front {
@@ -135,6 +137,7 @@ impl LocalNic for Front {
     }
 
     fn mmio_write(&mut self, offset: u32, value: u32) {
+        self.doorbells += u64::from(offset == QUEUE.at(0, queue::SQ_DOORBELL));
         // Within a doorbell, but the NIC's.
         allocation_counter::opt_out(|| self.model.lock().mmio_write(offset, value));
     }
@@ -173,6 +176,7 @@ fn host(
     let front = Front {
         model: Arc::clone(&model),
         plain,
+        doorbells: 0,
     };
     let device = Arc::new(InProcess::new(Arc::new(Mutex::new(front))).unwrap());
     let nic = Nic::open(device.clone()).unwrap();
