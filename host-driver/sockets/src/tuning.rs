@@ -2,11 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tcp_core::Events;
 use tcp_core::congestion::Algorithm;
 
-use crate::file::File;
+use crate::file::{Attempt, File};
 use crate::stream::TcpStream;
 
 impl TcpStream {
@@ -129,5 +130,19 @@ impl Closing {
     pub fn is_flushed(&self) -> bool {
         self.file
             .with(|live| live.dropped || live.connection.is_flushed())
+    }
+
+    /// Waits until [`Closing::is_flushed`], at most for `limit`. Returns whether it is; if not, the bytes are left to the
+    /// stack when this is dropped, as after a close that does not wait.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let late = io::ErrorKind::TimedOut;
+        let waited = self.file.wait(false, Some(limit), late, &mut |_, live, _| {
+            if live.dropped || live.connection.is_flushed() {
+                Attempt::Done(Ok(()))
+            } else {
+                Attempt::Wait
+            }
+        });
+        waited.is_ok()
     }
 }

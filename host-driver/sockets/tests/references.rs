@@ -124,20 +124,23 @@ fn every_invariant_has_a_row_that_says_where_it_holds() {
 /// Whether a signature speaks of "perhaps a reference", over however many lines.
 fn has_optional_reference(signature: &str) -> bool {
     let referents = [
-        "Ref<",
+        "Ref",
+        "SocketRef",
+        "PcbRef",
         "&Pcb",
         "Arc<Pcb",
-        "PcbRef",
-        "SocketRef",
         "&Socket",
         "Arc<Socket",
     ];
-    // Settings are no reference to a socket.
     let flat: String = signature.split_whitespace().collect();
-    let flat = flat.replace("SocketConfig", "Config");
-    referents
-        .iter()
-        .any(|referent| flat.contains(&format!("Option<{referent}")))
+    referents.iter().any(|referent| {
+        let optional = format!("Option<{referent}");
+        flat.match_indices(&optional).any(|(at, _)| {
+            // The whole name: there are settings of sockets, too.
+            let behind = flat[at + optional.len()..].chars().next();
+            !behind.is_some_and(char::is_alphanumeric)
+        })
+    })
 }
 
 #[test]
@@ -147,6 +150,9 @@ fn an_optional_reference_is_found_over_several_lines() {
     ));
     assert!(has_optional_reference("fn f() -> Option<&Pcb>"));
     assert!(!has_optional_reference("fn f(pcb: &Pcb) -> Option<Handle>"));
+    assert!(!has_optional_reference(
+        "fn f(config: Option<Arc<SocketConfig>>)"
+    ));
 }
 
 /// Invariant 19. Whoever has a socket has a Pcb, and whoever is handed a reference has one: "perhaps a reference" as

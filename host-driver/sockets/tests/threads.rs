@@ -196,6 +196,20 @@ fn aborts_closes_and_listeners_race_without_leaving_anything() {
     });
 }
 
+/// The peer's program never closes, so nothing but the acknowledgement of the FIN can end the wait.
+#[test]
+fn a_close_that_waits_is_woken_when_all_is_acknowledged() {
+    let real = real();
+    let [a, b] = &*real.hosts;
+    let listener = TcpListener::bind(&b.stack, at(B4, 80)).unwrap();
+    let mut stream = TcpStream::connect(&a.stack, at(B4, 80)).unwrap();
+    let (child, _) = listener.accept().unwrap();
+    stream.write_all(&data(50_000, 1)).unwrap();
+    let closing = stream.start_close().expect("the only handle");
+    assert!(closing.wait(Duration::from_secs(3600)));
+    drop((closing, child, listener));
+}
+
 #[test]
 fn time_outs_end_waiting_and_shutdown_ends_everything() {
     let real = real();

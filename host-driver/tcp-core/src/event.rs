@@ -12,7 +12,8 @@ bitflags! {
         const ESTABLISHED = 0x01;
         /// More bytes can be read.
         const READABLE = 0x02;
-        /// [`Connection::acked_offset`](crate::Connection::acked_offset) moved: send buffer is free again.
+        /// [`Connection::acked_offset`](crate::Connection::acked_offset) moved: send buffer is free again; or our FIN is
+        /// acknowledged, and nothing is left of what was written.
         const WRITABLE = 0x04;
         /// The peer's FIN came: after the readable bytes comes end of file.
         const FIN_RECEIVED = 0x08;

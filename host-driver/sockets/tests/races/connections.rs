@@ -23,6 +23,7 @@ fn timer_and_close() {
     world.assert_nothing_left();
 }
 
+/// Looks for a timer of a connection that is over, and for T that is released by both or by neither.
 #[test]
 fn race_06_a_timer_fires_while_the_connection_closes() {
     explore(timer_and_close);
@@ -33,6 +34,7 @@ fn race_06_is_found_if_the_timer_is_not_stopped() {
     assert!(is_found(Rule::StopTimer, timer_and_close));
 }
 
+/// Looks for a timer that fires for a connection before its socket has its first reference.
 #[test]
 fn race_07_a_timer_is_armed_while_the_connection_begins() {
     explore(|| {
@@ -44,6 +46,7 @@ fn race_07_a_timer_is_armed_while_the_connection_begins() {
     });
 }
 
+/// Looks for a connection that a look-up found and that its owner freed meanwhile: used after it is another's.
 #[test]
 fn race_08_a_look_up_finds_a_connection_that_its_owner_frees() {
     explore(|| {
@@ -60,6 +63,7 @@ fn race_08_a_look_up_finds_a_connection_that_its_owner_frees() {
     });
 }
 
+/// Looks for a call that finds its connection replaced by a record between unlocking and locking again.
 #[test]
 fn race_09_time_wait_begins_between_two_calls() {
     explore(|| {
@@ -80,6 +84,7 @@ fn race_09_time_wait_begins_between_two_calls() {
     });
 }
 
+/// Looks for a moment in which a connection is neither, or both, connection and record.
 #[test]
 fn race_10_time_wait_records_are_counted_from_the_first_moment() {
     explore(|| {
@@ -115,6 +120,7 @@ fn close_and_listing() {
     world.assert_nothing_left();
 }
 
+/// Looks for a socket that is freed under a listing or under a getsockopt because the last data were acknowledged.
 #[test]
 fn race_12_close_and_a_listing_of_connections() {
     explore(close_and_listing);
@@ -125,6 +131,7 @@ fn race_12_is_found_if_a_closed_socket_does_not_linger() {
     assert!(is_found(Rule::KeepLingering, close_and_listing));
 }
 
+/// Looks for one of two changes that is lost because it was made outside of the lock.
 #[test]
 fn race_24_changes_of_one_connection_from_two_threads_are_both_kept() {
     explore(|| {

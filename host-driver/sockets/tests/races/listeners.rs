@@ -19,6 +19,7 @@ fn close_reset_and_accept() {
     race.join().assert_nothing_left();
 }
 
+/// Looks for a child that nobody aborts or that two do, and for a reset that frees what accept is about to hand out.
 #[test]
 fn race_01_close_reset_and_accept_of_that_child() {
     explore(close_reset_and_accept);
@@ -46,6 +47,7 @@ fn listener_closes_at_the_last_ack() {
     world.assert_nothing_left();
 }
 
+/// Looks for a child in the queue of a listener that is closed: nobody would ever abort it.
 #[test]
 fn race_02_listener_close_and_final_handshake_ack() {
     explore(listener_closes_at_the_last_ack);
@@ -79,6 +81,7 @@ fn race_02_is_found_if_a_late_half_open_entry_stays() {
     explore(listener_closes_at_the_syn);
 }
 
+/// Looks for a late ACK that makes a child of the old entry in the new listener's queue.
 #[test]
 fn race_03_listener_closed_and_created_again_and_a_late_ack() {
     explore(|| {
@@ -117,6 +120,7 @@ fn overflow() {
     world.assert_nothing_left();
 }
 
+/// Looks for a queue that is longer than its backlog, and for a place that stays reserved for a child that never came.
 #[test]
 fn race_04_overflow_and_promotion() {
     explore(overflow);
@@ -127,6 +131,7 @@ fn race_04_is_found_if_a_child_joins_a_closed_queue() {
     assert!(is_found(Rule::RecheckOpen, listener_closes_at_the_last_ack));
 }
 
+/// Looks for a half-open entry that both take out, and a counter that goes below or stays above what there is.
 #[test]
 fn race_05_release_of_a_half_open_child_and_listener_close() {
     explore(|| {
@@ -138,6 +143,7 @@ fn race_05_release_of_a_half_open_child_and_listener_close() {
     });
 }
 
+/// Looks for a child that is neither accepted nor aborted when handshakes end while the listener closes.
 #[test]
 fn race_22_many_handshakes_accept_and_listener_close() {
     explore(|| {
@@ -156,6 +162,7 @@ fn race_22_many_handshakes_accept_and_listener_close() {
     });
 }
 
+/// Looks for a listener that answers or swallows a reset that is for a connection of the same port.
 #[test]
 fn race_23_a_reset_ends_its_connection_and_no_listener_eats_it() {
     explore(|| {

@@ -526,7 +526,8 @@ impl Connection {
                     // Nobody reads: the peer's FIN is not waited for without end, as Linux.
                     self.timers.arm_end(now + self.settings.fin_wait_2.into());
                 }
-                Events::empty()
+                // Somebody may wait for just that: see `is_flushed`.
+                Events::WRITABLE
             }
             State::Closing => self.enter_time_wait(now),
             State::LastAck => {
