@@ -486,3 +486,34 @@ fn packets_bear_the_ttl_and_the_tos_that_the_socket_was_given() {
         expect(&mut world, group, (7, 0xb9));
     }
 }
+
+#[test]
+fn each_socket_waits_for_the_ring_of_its_own_queue_pair() {
+    let plan = Plan {
+        tune: |config| config.queue_pairs = 2,
+        ..Plan::default()
+    };
+    let mut world = plan.build();
+    let b = bind(&world.b, B4, 9);
+    b.set_receive_buffer(1 << 20);
+    // Slots are taken in turn, and so are queue pairs.
+    let sockets = [bind(&world.a, A4, 1), bind(&world.a, A4, 2)];
+    sockets[0].send_to(b"hello", at(B4, 9)).unwrap();
+    receive(&mut world, &b);
+    let mut sent = 0;
+    for socket in &sockets {
+        let before = sent;
+        while socket.send_to(&[0; 9], at(B4, 9)).is_ok() {
+            sent += 1;
+        }
+        // The other one's being full has not kept it.
+        assert!(sent - before > 30);
+        assert!(!socket.readiness().writable);
+    }
+    assert!(world.run(SECOND, || sockets.iter().all(|s| s.readiness().writable)));
+    world.pass(SECOND);
+    let counters = world.b.stack.counters();
+    assert_eq!(counters.datagrams_in, 1 + sent);
+    drop((b, sockets));
+    world.assert_nothing_left();
+}

@@ -74,6 +74,10 @@ impl Inbox {
             self.dropped += 1;
             return false;
         }
+        if self.waiting.is_empty() {
+            // From the ring's beginning again: a queue that is read in time touches a few pages of it only.
+            self.end = self.end.next_multiple_of(self.limit as u64);
+        }
         self.bytes.put(self.end, data);
         self.waiting.push_back(Waiting {
             at: self.end,

@@ -1,5 +1,6 @@
 //! What happens to sockets from outside of their program's calls: changes that wake it, and the end.
 
+use longshore_refs::Handle;
 use longshore_refs::sync::atomic::Ordering;
 
 use crate::failure::Failure;
@@ -67,10 +68,13 @@ impl Shared {
             return;
         }
         let waiting = held.with(&self.udp.parked, |list| {
-            self.udp.has_parked.store(false, Ordering::Release);
-            std::mem::take(list)
+            let of_queue = |(of, _): &mut (usize, Handle)| *of == queue;
+            let waiting: Vec<_> = list.extract_if(.., of_queue).collect();
+            let others = !list.is_empty();
+            self.udp.has_parked.store(others, Ordering::Release);
+            waiting
         });
-        for handle in waiting {
+        for (_, handle) in waiting {
             if let Some(pcb) = self.udp.pcbs.get(handle) {
                 self.update_udp(held, &pcb, |block, _| {
                     block.parked = false;

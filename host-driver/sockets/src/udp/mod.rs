@@ -48,8 +48,8 @@ pub(crate) struct Sockets {
     mtus: PathMtus,
     /// Connected sockets whose datagrams wait for a neighbour.
     unresolved: Ordered<Leaf, Vec<Handle>>,
-    /// Sockets that wait for room in the submission ring or for send memory.
-    parked: Ordered<Leaf, Vec<Handle>>,
+    /// Sockets that wait for room in the submission ring of a queue pair, or for send memory.
+    parked: Ordered<Leaf, Vec<(usize, Handle)>>,
     /// Whether there are such: for a look without the lock.
     has_parked: AtomicBool,
 }

@@ -241,7 +241,7 @@ fn park(call: &mut Call<'_, '_, Udp>, block: &mut Block) {
         count(&call.shared.counters.ring_full);
         let udp = &call.shared.udp;
         call.under.with(&udp.parked, |list| {
-            list.push(block.handle);
+            list.push((block.queue, block.handle));
             udp.has_parked.store(true, Ordering::Release);
         });
         // A connection that ends and gives memory back wakes the owner then.
