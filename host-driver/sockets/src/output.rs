@@ -186,6 +186,10 @@ impl Shared {
         drop(tx);
         if !drained {
             self.park(under, live);
+            // If there is room by now, its owner has looked for those who wait already, and no completion is to come.
+            if self.nic.tx(under, live.queue()).has_room() {
+                self.nic.wake(live.queue());
+            }
         }
         drained
     }

@@ -160,7 +160,9 @@ impl Shared {
             cell.store(deadline.map_or(u64::MAX, nanos), Ordering::SeqCst);
             let earlier =
                 self.next_deadline(queue).map_or(u64::MAX, nanos) < cell.load(Ordering::SeqCst);
-            let missed = earlier || (queue == 0 && self.neighbours.has_output());
+            let missed = earlier
+                || (queue == 0 && self.neighbours.has_output())
+                || self.can_serve_parked(root, queue);
             let timeout = deadline.map(|at| at.saturating_sub(self.now()));
             if !missed {
                 self.nic.interrupt(queue).wait(timeout);
@@ -275,16 +277,19 @@ impl Shared {
         }
     }
 
+    /// Whether somebody waits for room in the ring or for send memory, and there is some.
+    fn can_serve_parked(&self, held: &mut Token<'_, impl Outermost>, queue: usize) -> bool {
+        self.queues[queue].has_parked.load(Ordering::Acquire)
+            && self.nic.tx(held, queue).has_room()
+            && !self.nic.send_pool().is_dry()
+    }
+
     /// Drives those who waited for room in the ring or for send memory, if there is some.
     fn serve_parked(&self, held: &mut Token<'_, impl Outermost>, queue: usize) {
+        if !self.can_serve_parked(held, queue) {
+            return;
+        }
         let parked = &self.queues[queue].parked;
-        if !self.queues[queue].has_parked.load(Ordering::Acquire) {
-            return;
-        }
-        let memory = self.nic.send_pool();
-        if !self.nic.tx(held, queue).has_room() || memory.is_dry() {
-            return;
-        }
         let waiting = held.with(parked, |list| {
             self.queues[queue]
                 .has_parked
