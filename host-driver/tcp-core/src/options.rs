@@ -93,6 +93,9 @@ impl Options {
         Ok(options)
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3
+    //# A TCP implementation that does not support the UTO option MUST silently ignore it [RFC1122], thus ensuring
+    //# interoperability.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.1
     //# A TCP implementation MUST (MUST-6) ignore without error any TCP Option it does not implement, assuming that
     //# the option has a length field.
@@ -260,6 +263,10 @@ mod tests {
         assert_eq!(written(&options), bytes);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc5482#section-3
+    //= type=test
+    //# A TCP implementation that does not support the UTO option MUST silently ignore it [RFC1122], thus ensuring
+    //# interoperability.
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
     //= type=test
     //# There is no guarantee that senders will use this option, so receivers MUST be prepared to process options

@@ -80,6 +80,10 @@ impl RttEstimator {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6298#section-2
+    //# Until a round-trip time (RTT) measurement has been made for a segment sent between the sender and receiver,
+    //# the sender SHOULD set RTO <- 1 second, though the "backing off" on repeated retransmission discussed in
+    //# (5.5) still applies.
     /// The RTO, backed off as often as the timer expired in a row.
     pub(crate) fn rto(&self) -> Duration {
         let base = if self.measured {

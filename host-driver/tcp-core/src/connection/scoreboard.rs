@@ -258,6 +258,9 @@ impl Scoreboard {
         self.lost = 0;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6675#section-4
+    //# SACK information is advisory and therefore SACKed data MUST NOT be removed from the TCP's retransmission
+    //# buffer until the data is cumulatively acknowledged [RFC2018].
     //= https://www.rfc-editor.org/rfc/rfc2018#section-8
     //# Since the data receiver may later discard data reported in a SACK option, the sender MUST NOT discard data
     //# before it is acknowledged by the Acknowledgment Number field in the TCP header.

@@ -73,6 +73,11 @@ fn what_the_peer_does_not_offer_is_not_used() {
     assert_eq!(info.window_shifts, (0, 0));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6298#section-2
+//= type=test
+//# Until a round-trip time (RTT) measurement has been made for a segment sent between the sender and receiver, the
+//# sender SHOULD set RTO <- 1 second, though the "backing off" on repeated retransmission discussed in (5.5) still
+//# applies.
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //= type=test
 //# In particular, R2 for a SYN segment MUST be set large enough to provide retransmission of the segment for at

@@ -311,6 +311,10 @@ fn a_retransmission_whose_original_arrives_late_is_taken_back_by_its_timestamp()
     assert_eq!(tcp.tcp.info().ssthresh, u64::MAX);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6675#section-4
+//= type=test
+//# SACK information is advisory and therefore SACKed data MUST NOT be removed from the TCP's retransmission
+//# buffer until the data is cumulatively acknowledged [RFC2018].
 //= https://www.rfc-editor.org/rfc/rfc2018#section-8
 //= type=test
 //# Since the data receiver may later discard data reported in a SACK option, the sender MUST NOT discard data
