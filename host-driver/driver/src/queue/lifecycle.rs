@@ -223,6 +223,10 @@ impl<T: Send> QueuePair<T> {
             });
         });
         drop(released);
+        if self.submitter.is_some() {
+            // Its indexes started over, whether or not the queue pair does.
+            self.progress.reset();
+        }
         self.counters.aborted += (done.len() - before) as u64;
         if let Chain::Begun(frame) = std::mem::replace(&mut self.chain, Chain::None) {
             self.recycle(frame);
