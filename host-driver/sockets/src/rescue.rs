@@ -7,7 +7,7 @@ use tcp_core::Events;
 
 use crate::counters::count;
 use crate::failure::Failure;
-use crate::lock::{Outermost, Root, Token};
+use crate::lock::{Outermost, Precedes, Ring, Root, Token};
 use crate::nic::{Nic, Pair};
 use crate::owner::Workspace;
 use crate::shared::Shared;
@@ -22,6 +22,14 @@ impl Shared {
     pub(crate) fn note_trouble(&self, queue: usize) {
         count(&self.counters.device_errors);
         self.queues[queue].trouble.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody has found no room to post: if that is because the queue pair is down, its owner is told.
+    pub(crate) fn note_if_down(&self, held: &mut Token<'_, impl Precedes<Ring>>, queue: usize) {
+        if self.nic.tx(held, queue).is_down() {
+            self.note_trouble(queue);
+            self.nic.wake(queue);
+        }
     }
 
     /// Looks whether the NIC has fallen silent.

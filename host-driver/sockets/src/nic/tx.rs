@@ -17,6 +17,11 @@ pub(crate) struct TxGuard<'a, Before> {
 }
 
 impl<Before> TxGuard<'_, Before> {
+    /// Whether the queue pair does not work until it is started over.
+    pub(crate) fn is_down(&self) -> bool {
+        self.rings.submitter.as_ref().is_some_and(|to| to.is_down())
+    }
+
     /// Whether the largest request fits.
     pub(crate) fn has_room(&self) -> bool {
         let rings = &*self.rings;

@@ -248,5 +248,6 @@ fn park(call: &mut Call<'_, '_, Udp>, block: &mut Block) {
         call.shared.queues[block.queue]
             .has_parked
             .store(true, Ordering::Release);
+        call.shared.note_if_down(call.under, block.queue);
     }
 }
