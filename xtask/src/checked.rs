@@ -5,12 +5,19 @@
 use crate::process::{cargo, run as spawn};
 use anyhow::Result;
 
-/// Every interleaving of a few operations: counts, look-up, free slots, flow slots.
+/// Every interleaving of a few operations: counts, look-up, free slots, flow slots, timers.
 pub(crate) fn loom() -> Result<()> {
-    spawn(&mut build(
-        "loom",
-        &["--package", "longshore-refs", "--test", "loom"],
-    ))
+    let refs = ["--package", "longshore-refs", "--test", "loom"];
+    let timers = [
+        "--package",
+        "longshore-sockets",
+        "--lib",
+        "timers::exhausted",
+    ];
+    for tests in [&refs[..], &timers[..]] {
+        spawn(&mut build("loom", tests))?;
+    }
+    Ok(())
 }
 
 /// The races by name and whole lives of references, in `schedules` schedules each (as many as the tests say with

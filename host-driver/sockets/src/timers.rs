@@ -162,7 +162,7 @@ impl Timers {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::tuple::Tuple;
@@ -200,5 +200,52 @@ mod tests {
         );
         assert!(timers.expired(held, at(1)).is_none());
         assert_eq!(timers.len(held), 2);
+    }
+}
+
+/// Every interleaving of stopping, moving and firing:
+/// `RUSTFLAGS="--cfg loom" cargo test -p longshore-sockets --lib timers::exhausted --target-dir target/loom`.
+#[cfg(all(test, loom))]
+mod exhausted {
+    use longshore_refs::Slab;
+    use longshore_refs::sync::{Arc, thread};
+
+    use super::*;
+
+    /// Invariant 18: whoever takes a timer out has T, the other has nothing and waits for nobody; T is released once.
+    #[test]
+    fn a_timer_is_stopped_moved_or_fired_and_its_reference_is_one_sides() {
+        for moves in [false, true] {
+            loom::model(move || {
+                let pcbs = Arc::new(Slab::new("pcbs", 1, |_| Pcb::default()));
+                let timers = Arc::new(Timers::default());
+                let due = Duration::from_secs(1);
+                let reference = pcbs.insert::<holder::T>(|_, _: &Pcb| ()).unwrap();
+                let key = timers.arm(&mut Token::root(), due, Due::Pcb(reference));
+                let owner = {
+                    let (timers, pcbs) = (Arc::clone(&timers), Arc::clone(&pcbs));
+                    thread::spawn(move || {
+                        let fired = timers.expired(&mut Token::root(), due);
+                        assert!(fired.is_none() || pcbs.live() == 1, "T keeps the Pcb");
+                        fired.is_some()
+                    })
+                };
+                let held = &mut Token::root();
+                let ours = if moves {
+                    timers.move_to(held, key, 2 * due).is_some()
+                } else {
+                    timers.stop(held, key).is_some()
+                };
+                let fired = owner.join().unwrap();
+                assert!(!(ours && fired), "both");
+                // Moved in time, it is armed still; else whoever had T has let go of it. A look without the lock may
+                // have come too early to see the timer at all.
+                let left = timers.len(held);
+                assert_eq!(left, usize::from(!fired && (moves || !ours)));
+                assert_eq!(pcbs.live(), left);
+                drop(timers.clear(held));
+                assert_eq!(pcbs.live(), 0);
+            });
+        }
     }
 }
