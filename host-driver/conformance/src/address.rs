@@ -11,6 +11,14 @@ pub(crate) enum Family {
     V6,
 }
 
+/// The address that stands for all of a family's own.
+pub(crate) fn any(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
 const V4_LEN: usize = 16;
 /// SIN6_LEN_RFC2133: without the scope.
 const V6_LEAST: usize = 24;

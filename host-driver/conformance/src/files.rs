@@ -6,6 +6,7 @@ use crate::epoll::Epoll;
 use crate::errno::{Errno, Result};
 use crate::pipe::{Pipe, PipeEnd};
 use crate::socket::tcp::Tcp;
+use crate::socket::udp::Udp;
 
 /// Files that may be open at a time (Linux: RLIMIT_NOFILE).
 const FILES: usize = 1024;
@@ -30,6 +31,7 @@ pub(crate) struct File {
 /// What a file is.
 pub(crate) enum Kind {
     Tcp(Box<Tcp>),
+    Udp(Box<Udp>),
     Pipe(PipeEnd),
     Epoll(Epoll),
 }
@@ -62,11 +64,20 @@ impl Files {
         self.open.get_mut(&fd).ok_or(Errno::EBADF)
     }
 
-    /// A file that must be a socket.
+    /// A file that must be a TCP socket; on UDP's what is asked for cannot be.
     pub(crate) fn tcp(&mut self, fd: i32) -> Result<&mut Tcp> {
         match &mut self.get_mut(fd)?.kind {
             Kind::Tcp(tcp) => Ok(tcp),
+            Kind::Udp(_) => Err(Errno::EOPNOTSUPP),
             _ => Err(Errno::ENOTSOCK),
+        }
+    }
+
+    /// A file if it is a UDP socket.
+    pub(crate) fn udp(&mut self, fd: i32) -> Result<Option<&mut Udp>> {
+        match &mut self.get_mut(fd)?.kind {
+            Kind::Udp(udp) => Ok(Some(udp)),
+            _ => Ok(None),
         }
     }
 
@@ -101,6 +112,7 @@ impl Files {
     pub(crate) fn mask(&self, fd: i32) -> Result<u32> {
         Ok(match &self.get(fd)?.kind {
             Kind::Tcp(tcp) => tcp.mask(),
+            Kind::Udp(udp) => udp.mask(),
             Kind::Pipe(end) => self
                 .pipes
                 .get(&end.pipe)
@@ -120,12 +132,13 @@ impl Files {
         let int = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
         match &mut self.get_mut(fd)?.kind {
             Kind::Tcp(tcp) => tcp.queued(request),
+            Kind::Udp(udp) if request == libc::FIONREAD => Ok(int(udp.next_len() as u64)),
             Kind::Pipe(end) if request == libc::FIONREAD => {
                 let number = end.pipe;
                 let pipe = self.pipes.get(&number).ok_or(Errno::EBADF)?;
                 Ok(int(pipe.len() as u64))
             }
-            Kind::Pipe(_) | Kind::Epoll(_) => Err(Errno::ENOTTY),
+            Kind::Udp(_) | Kind::Pipe(_) | Kind::Epoll(_) => Err(Errno::ENOTTY),
         }
     }
 
@@ -154,6 +167,7 @@ impl Files {
         for (fd, file) in &mut self.open {
             let keys = match &mut file.kind {
                 Kind::Tcp(tcp) => tcp.take_wakeups(),
+                Kind::Udp(udp) => udp.take_wakeups(),
                 Kind::Pipe(end) => match self.pipes.get(&end.pipe) {
                     Some(pipe) => end.take_wakeups(pipe),
                     None => 0,

@@ -29,6 +29,7 @@ mod flags;
 mod pipe;
 mod port;
 mod socket;
+mod split;
 mod sysctl;
 mod wire;
 mod world;

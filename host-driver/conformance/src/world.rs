@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use sim_wire::{Picos, Station};
 
 use crate::flags::Flags;
+use crate::split::split;
 use crate::wire::{Line, Sniffed};
 
 const NIC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -139,7 +140,9 @@ impl World {
 
     /// A packet from packetdrill. False if it is none.
     pub(crate) fn inject(&mut self, packet: &[u8]) -> bool {
-        self.model.lock().wire_mut().inject(packet)
+        split(packet, self.ip.mtu.into())
+            .iter()
+            .all(|packet| self.model.lock().wire_mut().inject(packet))
     }
 
     /// The oldest packet that has left and was not seen yet.
@@ -194,5 +197,22 @@ mod tests {
         world.pass(Duration::from_secs(10));
         assert_eq!(world.now(), Duration::from_secs(10));
         assert!(world.sniff().is_none());
+    }
+
+    #[test]
+    fn a_packet_longer_than_the_mtu_arrives() {
+        let mut world = World::new(&Flags::default(), tcp_core::Config::default()).unwrap();
+        let mut packet = vec![0; 2000];
+        let builder =
+            etherparse::PacketBuilder::ipv4([192, 0, 2, 1], [192, 168, 0, 1], 64).tcp(1, 2, 3, 4);
+        let mut bytes = Vec::new();
+        builder.write(&mut bytes, &packet).unwrap();
+        packet = bytes;
+        assert!(world.inject(&packet));
+        world.settle();
+        assert_eq!(world.stack.discards(), []);
+        // Nobody listens: a reset answers.
+        let answer = world.sniff();
+        assert!(answer.is_some(), "{:?}", world.stack.counters());
     }
 }

@@ -8,6 +8,8 @@ use tcp_core::ConnectionError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Tcp(ConnectionError),
+    /// The peer had ended its side, and then reset the connection.
+    ResetAfterEnd,
     HostUnreachable,
     NetworkUnreachable,
     /// Nobody has the peer's port: told by ICMP.
@@ -38,6 +40,10 @@ impl From<Failure> for io::Error {
                 };
                 return Self::new(kind, error);
             }
+            Failure::ResetAfterEnd => (
+                Kind::BrokenPipe,
+                "the peer has ended the connection, and takes nothing any more",
+            ),
             Failure::HostUnreachable => (
                 Kind::HostUnreachable,
                 "host unreachable: nobody answers for its address on the link",

@@ -228,14 +228,17 @@ pub(crate) fn read(live: &mut Live, buf: &mut [u8], consume: bool) -> Attempt<us
     if buf.is_empty() || live.read_shut {
         return Attempt::Done(Ok(0));
     }
+    let (skip, most) = live.urgent.before_mark(&live.connection);
     let connection = &mut live.connection;
-    let available = usize::try_from(connection.available()).unwrap_or(usize::MAX);
+    let available = usize::try_from(connection.available() - skip).unwrap_or(usize::MAX);
     if available > 0 {
-        let n = available.min(buf.len());
+        let n = available
+            .min(buf.len())
+            .min(usize::try_from(most).unwrap_or(usize::MAX));
         live.receive
-            .get(connection.consumed_offset(), &mut buf[..n]);
+            .get(connection.consumed_offset() + skip, &mut buf[..n]);
         if consume {
-            connection.consume(n as u64);
+            connection.consume(skip + n as u64);
             if live.dropped && n == available {
                 live.receive.shrink();
             }
@@ -253,6 +256,11 @@ pub(crate) fn read(live: &mut Live, buf: &mut [u8], consume: bool) -> Attempt<us
 
 /// Takes as many bytes as there is room for.
 pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usize> {
+    put(shared, live, buf, false)
+}
+
+/// As [`write`]; if all of them are taken, the last byte is urgent if so told.
+pub(crate) fn put(shared: &Shared, live: &mut Live, buf: &[u8], urgent: bool) -> Attempt<usize> {
     if let Some(failure) = live.failure.take() {
         return Attempt::Done(Err(failure.into()));
     }
@@ -282,7 +290,12 @@ pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usi
     if n == 0 {
         return Attempt::WaitForMemory;
     }
-    match live.connection.write(n as u64) {
+    let written = if urgent && n == buf.len() {
+        live.connection.write_urgent(n as u64)
+    } else {
+        live.connection.write(n as u64)
+    };
+    match written {
         Ok(()) => Attempt::Done(Ok(n)),
         Err(_) => Attempt::Done(Err(io::ErrorKind::BrokenPipe.into())),
     }

@@ -18,6 +18,12 @@ impl Live {
     pub(crate) fn reason(&self, error: ConnectionError) -> Failure {
         match (error, self.soft) {
             (ConnectionError::TimedOut, Some(soft)) => soft,
+            // As Linux (tcp_reset in CLOSE-WAIT): whoever reads has had his end of file, so it concerns writers.
+            (ConnectionError::Reset, _)
+                if self.connection.is_peer_closed() && !self.connection.is_write_closed() =>
+            {
+                Failure::ResetAfterEnd
+            }
             _ => Failure::Tcp(error),
         }
     }

@@ -82,6 +82,7 @@ mod timers;
 mod tuning;
 mod tuple;
 mod udp;
+mod urgent;
 mod way;
 
 pub use accept::TcpListener;

@@ -21,6 +21,7 @@ use crate::socket::{Socket, SocketRef};
 use crate::table::{Entry, SynEntry};
 use crate::timers::{Due, Key};
 use crate::tuple::Tuple;
+use crate::urgent::Urgent;
 
 impl Shared {
     /// A segment for a listener: a SYN makes a half-open entry, anything else is nobody's.
@@ -330,6 +331,7 @@ impl Shared {
             dropped: false,
             write_blocked: false,
             failure: None,
+            urgent: Urgent::default(),
             read_shut: false,
             route: Route::default(),
             syn: None,

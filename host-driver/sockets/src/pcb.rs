@@ -21,6 +21,7 @@ use crate::socket::SocketRef;
 use crate::tcp::Tcp;
 use crate::timers::Key;
 use crate::tuple::Tuple;
+use crate::urgent::Urgent;
 
 /// A slot of the slab of Pcbs.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub(crate) struct Live {
     pub(crate) write_blocked: bool,
     /// Why it ended, until somebody was told.
     pub(crate) failure: Option<Failure>,
+    /// Urgent data that came.
+    pub(crate) urgent: Urgent,
     /// The program wants no more data.
     pub(crate) read_shut: bool,
     pub(crate) route: Route,

@@ -15,10 +15,14 @@ pub struct Status {
     pub over: bool,
     /// It failed, and nobody was told yet why.
     pub failed: bool,
-    /// Bytes that can be read (FIONREAD).
+    /// Bytes that can be read before the urgent byte, if there is one ahead, or at all (FIONREAD).
     pub available: u64,
     /// Stream bytes that came in order so far, read or not.
     pub received: u64,
+    /// An urgent byte has come that was not received yet ([`TcpStream::recv_oob`]).
+    pub urgent: bool,
+    /// Reading has come to the urgent byte (SIOCATMARK).
+    pub at_mark: bool,
     /// Nothing more comes behind what can be read: the peer has ended its side, or reading was shut down.
     pub read_closed: bool,
     /// Writing was shut down.
@@ -41,7 +45,9 @@ impl Status {
             state: connection.state(),
             over: live.dropped || connection.state() == State::Closed,
             failed: live.failure.is_some(),
-            available: connection.available(),
+            available: live.urgent.readable(connection),
+            urgent: live.urgent.has_come(connection),
+            at_mark: connection.urgent_offset() == Some(connection.consumed_offset() + 1),
             received: connection.readable_offset(),
             read_closed: connection.is_peer_closed() || live.read_shut || live.dropped,
             write_closed: connection.is_write_closed() || live.dropped,

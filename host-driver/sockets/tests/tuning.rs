@@ -136,3 +136,45 @@ fn a_socket_has_settings_and_a_local_address_of_its_own() {
     drop((a, accepted, listener));
     world.assert_nothing_left();
 }
+
+#[test]
+fn an_urgent_byte_overtakes_and_a_read_stops_before_it() {
+    for inline in [false, true] {
+        let mut world = Plan::default().build();
+        let (mut a, mut b) = world.connect(B4);
+        b.set_oob_inline(inline).unwrap();
+        assert_eq!(
+            b.recv_oob(false).unwrap_err().kind(),
+            ErrorKind::InvalidInput
+        );
+        a.write_all(b"before").unwrap();
+        assert_eq!(a.send_oob(b"!").unwrap(), 1);
+        a.write_all(b"after").unwrap();
+        world.pass(Duration::from_millis(500));
+        assert!(b.status().urgent);
+        if inline {
+            assert_eq!(
+                b.recv_oob(false).unwrap_err().kind(),
+                ErrorKind::InvalidInput
+            );
+        } else {
+            assert_eq!(b.status().available, 6);
+            assert_eq!(b.recv_oob(true).unwrap(), b'!');
+            assert_eq!(b.recv_oob(false).unwrap(), b'!');
+            assert_eq!(
+                b.recv_oob(false).unwrap_err().kind(),
+                ErrorKind::InvalidInput
+            );
+            assert!(!b.status().urgent);
+        }
+        let mut part = [0; 20];
+        assert_eq!(b.read(&mut part).unwrap(), 6);
+        assert!(b.status().at_mark);
+        let n = b.peek(&mut part).unwrap();
+        assert_eq!(&part[..n], if inline { &b"!after"[..] } else { b"after" });
+        assert_eq!(b.read(&mut part).unwrap(), n);
+        assert!(!b.status().at_mark);
+        drop((a, b));
+        world.assert_nothing_left();
+    }
+}

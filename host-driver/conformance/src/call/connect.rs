@@ -12,6 +12,14 @@ impl Port {
     /// bind(2), to the address in these bytes.
     pub(crate) fn bind(&self, fd: i32, name: &[u8]) -> Result<i32> {
         self.call(|core| {
+            let Core { files, world, .. } = core;
+            if let Some(udp) = files.udp(fd)? {
+                let Named::Address(wanted) = address::parse(name, udp.family)? else {
+                    return Err(Errno::EAFNOSUPPORT);
+                };
+                udp.bind(world.stack(), wanted)?;
+                return Ok(0);
+            }
             let tcp = core.files.tcp(fd)?;
             let wanted = match address::parse(name, tcp.family)? {
                 Named::Address(address) => address,
@@ -80,6 +88,13 @@ impl Port {
     pub(crate) fn connect(&self, fd: i32, name: &[u8]) -> Result<i32> {
         let (late, patience) = self.call(|core| {
             let Core { files, world, .. } = core;
+            if let Some(udp) = files.udp(fd)? {
+                let Named::Address(peer) = address::parse(name, udp.family)? else {
+                    return Err(Errno::EAFNOSUPPORT);
+                };
+                udp.connect(world.stack(), peer)?;
+                return Ok((None, Patience::NONE));
+            }
             let tcp = files.tcp(fd)?;
             let peer = match address::parse(name, tcp.family)? {
                 Named::Address(peer) => peer,

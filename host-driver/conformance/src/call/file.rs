@@ -22,7 +22,7 @@ impl Port {
         let is_pipe = self.call(|core| match &core.files.get(fd)?.kind {
             Kind::Pipe(end) if end.writes => Err(Errno::EBADF),
             Kind::Pipe(_) => Ok(true),
-            Kind::Tcp(_) => Ok(false),
+            Kind::Tcp(_) | Kind::Udp(_) => Ok(false),
             Kind::Epoll(_) => Err(Errno::EINVAL),
         })?;
         if !is_pipe {
@@ -44,7 +44,7 @@ impl Port {
         let is_pipe = self.call(|core| match &core.files.get(fd)?.kind {
             Kind::Pipe(end) if !end.writes => Err(Errno::EBADF),
             Kind::Pipe(_) => Ok(true),
-            Kind::Tcp(_) => Ok(false),
+            Kind::Tcp(_) | Kind::Udp(_) => Ok(false),
             Kind::Epoll(_) => Err(Errno::EINVAL),
         })?;
         if !is_pipe {

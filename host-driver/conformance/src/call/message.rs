@@ -1,7 +1,8 @@
 //! `recv`, `send` and their kin.
 
+use crate::address::{self, Named};
 use crate::errno::{Errno, Result};
-use crate::port::{Attempt, Port};
+use crate::port::{Attempt, Core, Patience, Port};
 use crate::socket::tcp::MOST;
 
 /// What a call has received.
@@ -18,21 +19,119 @@ pub(crate) struct Message {
     pub(crate) control: Vec<u8>,
 }
 
+/// SOL_TCP's control message TCP_CM_INQ.
+const TCP_CM_INQ: i32 = 36;
+
 impl Port {
     /// recv(2)
     pub(crate) fn receive(&self, fd: i32, len: usize, flags: i32) -> Result<Message> {
-        let patience = self.call(|core| Ok(core.files.tcp(fd)?.read_patience()))?;
-        let patience = self.patience(fd, flags & libc::MSG_DONTWAIT != 0, patience)?;
+        let is_udp = self.call(|core| {
+            let is_udp = core.files.udp(fd)?.is_some();
+            if !is_udp {
+                core.files.tcp(fd)?;
+            }
+            Ok(is_udp)
+        })?;
+        if flags & libc::MSG_ERRQUEUE != 0 {
+            // Nothing is ever put there: no time stamps, no zero copy, and ICMP errors are told by the next call.
+            return Err(Errno::EAGAIN);
+        }
         let len = len.min(MOST);
-        let bytes = self.wait(patience, |core| core.files.tcp(fd)?.receive(len))?;
+        if is_udp {
+            return self.receive_datagram(fd, len, flags);
+        }
+        let peek = flags & libc::MSG_PEEK != 0;
+        if flags & libc::MSG_OOB != 0 {
+            let bytes = self.call(|core| core.files.tcp(fd)?.receive_urgent(peek))?;
+            return Ok(Message {
+                count: bytes.len(),
+                flags: libc::MSG_OOB,
+                bytes,
+                ..Message::default()
+            });
+        }
+        let mut bytes = self.receive_stream(fd, len, flags)?;
+        let count = bytes.len();
+        if flags & libc::MSG_TRUNC != 0 {
+            // tcp(7): the bytes are thrown away.
+            bytes.clear();
+        }
+        let control = self.call(|core| {
+            let tcp = core.files.tcp(fd)?;
+            let queued = tcp.options.tell_queued.then(|| tcp.inquire());
+            Ok(queued.map_or_else(Vec::new, |n| control(libc::SOL_TCP, TCP_CM_INQ, n)))
+        })?;
         Ok(Message {
-            count: bytes.len(),
             bytes,
+            count,
+            control,
             ..Message::default()
         })
     }
 
-    /// send(2)
+    fn receive_stream(&self, fd: i32, len: usize, flags: i32) -> Result<Vec<u8>> {
+        let peek = flags & libc::MSG_PEEK != 0;
+        let whole = flags & libc::MSG_WAITALL != 0;
+        let (patience, low_water) = self.call(|core| {
+            let tcp = core.files.tcp(fd)?;
+            Ok((tcp.read_patience(), tcp.options.receive_low_water))
+        })?;
+        let patience = self.patience(fd, flags & libc::MSG_DONTWAIT != 0, patience)?;
+        let target = if whole { len } else { low_water.min(len) };
+        let mut bytes = Vec::new();
+        let result = self.wait(patience, |core| {
+            let tcp = core.files.tcp(fd)?;
+            if peek {
+                bytes.clear();
+            }
+            if !bytes.is_empty() && tcp.is_ended() && tcp.queued(libc::FIONREAD) == Ok(0) {
+                // What has gone wrong is told by the next call.
+                return Ok(Attempt::Done(()));
+            }
+            match tcp.receive(len - bytes.len(), peek)? {
+                Attempt::Wait => return Ok(Attempt::Wait),
+                Attempt::Done(part) if part.is_empty() => return Ok(Attempt::Done(())),
+                Attempt::Done(part) => bytes.extend(part),
+            }
+            Ok(if bytes.len() >= target {
+                Attempt::Done(())
+            } else {
+                Attempt::Wait
+            })
+        });
+        match result {
+            Err(_) if !bytes.is_empty() => Ok(bytes),
+            other => other.map(|()| bytes),
+        }
+    }
+
+    fn receive_datagram(&self, fd: i32, len: usize, flags: i32) -> Result<Message> {
+        let peek = flags & libc::MSG_PEEK != 0;
+        let patience = self.call(|core| {
+            let udp = core.files.udp(fd)?.ok_or(Errno::EBADF)?;
+            Ok((udp.read_patience(), udp.family))
+        })?;
+        let (patience, family) = patience;
+        let patience = self.patience(fd, flags & libc::MSG_DONTWAIT != 0, patience)?;
+        let (bytes, whole, from) = self.wait(patience, |core| {
+            let udp = core.files.udp(fd)?.ok_or(Errno::EBADF)?;
+            udp.receive(len, peek)
+        })?;
+        let cut = whole > bytes.len();
+        Ok(Message {
+            count: if flags & libc::MSG_TRUNC != 0 {
+                whole
+            } else {
+                bytes.len()
+            },
+            bytes,
+            name: address::encode(from, family),
+            flags: if cut { libc::MSG_TRUNC } else { 0 },
+            control: Vec::new(),
+        })
+    }
+
+    /// send(2), to whom these bytes name if there are any.
     pub(crate) fn send(
         &self,
         fd: i32,
@@ -40,12 +139,21 @@ impl Port {
         flags: i32,
         name: Option<&[u8]>,
     ) -> Result<usize> {
-        // A connected stream has its peer; Linux does not look at the name then.
-        if name.is_some() && self.call(|core| Ok(core.files.tcp(fd)?.stream().is_none()))? {
-            return Err(Errno::EPIPE);
+        let now = flags & libc::MSG_DONTWAIT != 0;
+        if self.call(|core| Ok(core.files.udp(fd)?.is_some()))? {
+            return self.send_datagram(fd, bytes, now, name);
         }
+        if flags & libc::MSG_FASTOPEN != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        // A connected stream has its peer; Linux does not look at the name then.
         let patience = self.call(|core| Ok(core.files.tcp(fd)?.write_patience()))?;
-        let patience = self.patience(fd, flags & libc::MSG_DONTWAIT != 0, patience)?;
+        let patience = self.patience(fd, now, patience)?;
+        let urgent = flags & libc::MSG_OOB != 0;
+        let more = flags & libc::MSG_MORE != 0;
+        if more {
+            self.call(|core| core.files.tcp(fd)?.announce_more(true))?;
+        }
         let mut done = 0;
         let result = self.wait(patience, |core| {
             let tcp = core.files.tcp(fd)?;
@@ -54,11 +162,14 @@ impl Port {
                 if done > 0 && tcp.status().is_some_and(|status| status.failed) {
                     return Err(Errno::EPIPE);
                 }
-                match tcp.send(&bytes[done..])? {
+                match tcp.send(&bytes[done..], urgent)? {
                     Attempt::Wait => return Ok(Attempt::Wait),
                     Attempt::Done(n) => done += n,
                 }
                 if done == bytes.len() {
+                    if !more {
+                        tcp.announce_more(false)?;
+                    }
                     return Ok(Attempt::Done(()));
                 }
             }
@@ -68,4 +179,39 @@ impl Port {
             other => other.map(|()| done),
         }
     }
+
+    fn send_datagram(
+        &self,
+        fd: i32,
+        bytes: &[u8],
+        now: bool,
+        name: Option<&[u8]>,
+    ) -> Result<usize> {
+        let patience = self.patience(fd, now, Patience::ENDLESS)?;
+        self.wait(patience, |core| {
+            let Core { files, world, .. } = core;
+            let udp = files.udp(fd)?.ok_or(Errno::EBADF)?;
+            let to = match name
+                .map(|name| address::parse(name, udp.family))
+                .transpose()?
+            {
+                Some(Named::Address(to)) => Some(to),
+                Some(Named::Unspecified) => return Err(Errno::EAFNOSUPPORT),
+                None if udp.is_bound() => None,
+                None => return Err(Errno::EDESTADDRREQ),
+            };
+            udp.send(world.stack(), bytes, to)
+        })
+    }
+}
+
+/// A `struct cmsghdr` with an int, padded as CMSG_SPACE is.
+fn control(level: i32, kind: i32, value: i32) -> Vec<u8> {
+    let header = size_of::<libc::cmsghdr>();
+    let mut bytes = (header + size_of::<i32>()).to_ne_bytes().to_vec();
+    bytes.extend(level.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value.to_ne_bytes());
+    bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
+    bytes
 }

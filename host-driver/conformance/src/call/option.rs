@@ -6,7 +6,12 @@ use crate::port::Port;
 impl Port {
     /// getsockopt(2): the value's bytes.
     pub(crate) fn get_option(&self, fd: i32, level: i32, option: i32) -> Result<Vec<u8>> {
-        self.call(|core| core.files.tcp(fd)?.get_option(level, option))
+        self.call(|core| {
+            if let Some(udp) = core.files.udp(fd)? {
+                return udp.get_option(level, option);
+            }
+            core.files.tcp(fd)?.get_option(level, option)
+        })
     }
 
     /// setsockopt(2), with the bytes of the value if they could be read.
@@ -18,6 +23,9 @@ impl Port {
         value: Result<Vec<u8>>,
     ) -> Result<()> {
         self.call(|core| {
+            if let Some(udp) = core.files.udp(fd)? {
+                return udp.set_option(level, option, &value?);
+            }
             let tcp = core.files.tcp(fd)?;
             tcp.set_option(level, option, &value?)
         })

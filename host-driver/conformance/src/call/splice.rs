@@ -13,7 +13,7 @@ impl Port {
                 Ok(match &files.get(fd)?.kind {
                     Kind::Pipe(end) => Some(end.writes),
                     Kind::Tcp(_) => None,
-                    Kind::Epoll(_) => return Err(Errno::EINVAL),
+                    Kind::Udp(_) | Kind::Epoll(_) => return Err(Errno::EINVAL),
                 })
             };
             match (end(&core.files, from)?, end(&core.files, to)?) {
@@ -46,7 +46,7 @@ impl Port {
             if room == 0 {
                 return Ok(Attempt::Wait);
             }
-            match core.files.tcp(socket)?.receive(room)? {
+            match core.files.tcp(socket)?.receive(room, false)? {
                 Attempt::Wait => Ok(Attempt::Wait),
                 Attempt::Done(bytes) => {
                     let end = core.files.pipes.get_mut(&number).ok_or(Errno::EBADF)?;
@@ -74,7 +74,7 @@ impl Port {
                 });
             }
             let bytes = end.peek(len);
-            match core.files.tcp(socket)?.send(&bytes)? {
+            match core.files.tcp(socket)?.send(&bytes, false)? {
                 Attempt::Wait => Ok(Attempt::Wait),
                 Attempt::Done(n) => {
                     let end = core.files.pipes.get_mut(&number).ok_or(Errno::EBADF)?;

@@ -3,4 +3,6 @@
 mod info;
 mod options;
 pub(crate) mod tcp;
+pub(crate) mod udp;
+mod values;
 mod wake;

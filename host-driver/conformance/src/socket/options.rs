@@ -9,6 +9,7 @@ use tcp_core::congestion::Algorithm;
 
 use super::info;
 use super::tcp::{State, Tcp};
+use super::values::{bytes, flag, int, timeout, timeval};
 use crate::address::Family;
 use crate::errno::{Errno, Result};
 use crate::port::Patience;
@@ -48,6 +49,11 @@ pub(crate) struct Options {
     pub(crate) tell_queued: bool,
     pub(crate) receive_errors: bool,
     priority: i32,
+    /// SO_OOBINLINE.
+    pub(crate) inline: bool,
+    /// TTL or hop limit; TOS or traffic class.
+    hops: Option<u8>,
+    class: u8,
 }
 
 /// SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF of Linux on 64 bits.
@@ -65,6 +71,17 @@ const COUNT: std::ops::RangeInclusive<i32> = 1..=127;
 
 // Not in every version of libc's bindings.
 const TCP_INQ: i32 = 36;
+
+/// net.ipv4.ip_default_ttl
+const DEFAULT_HOPS: u8 = 64;
+
+/// As Linux, options of IP are an int, or a byte.
+fn byte(value: &[u8]) -> Result<i32> {
+    match value {
+        [one] => Ok((*one).into()),
+        _ => int(value),
+    }
+}
 
 impl Options {
     pub(crate) fn new(defaults: &Defaults) -> Self {
@@ -93,7 +110,14 @@ impl Options {
             tell_queued: false,
             receive_errors: false,
             priority: 0,
+            inline: false,
+            hops: None,
+            class: 0,
         }
+    }
+
+    pub(crate) fn is_corked(&self) -> bool {
+        self.cork
     }
 
     pub(crate) fn read_patience(&self) -> Patience {
@@ -137,22 +161,18 @@ impl Options {
         if let Some(quick) = self.quick_ack {
             stream.set_quick_ack(quick)?;
         }
+        stream.set_oob_inline(self.inline)?;
+        stream.set_tos(self.class)?;
+        if let Some(hops) = self.hops {
+            stream.set_ttl(hops.into())?;
+        }
+        stream.set_abort_on_close(self.linger == Some(0))?;
         Ok(())
     }
 }
 
 fn duration(millis: u32) -> Option<Duration> {
     (millis != 0).then(|| Duration::from_millis(millis.into()))
-}
-
-/// The int that an option's value is.
-fn int(value: &[u8]) -> Result<i32> {
-    let bytes = value.first_chunk().ok_or(Errno::EINVAL)?;
-    Ok(i32::from_ne_bytes(*bytes))
-}
-
-fn flag(value: &[u8]) -> Result<bool> {
-    Ok(int(value)? != 0)
 }
 
 fn seconds(value: &[u8]) -> Result<Duration> {
@@ -169,37 +189,6 @@ fn counted(value: &[u8]) -> Result<u8> {
         return Err(Errno::EINVAL);
     }
     u8::try_from(value).map_err(|_| Errno::EINVAL)
-}
-
-/// A `struct timeval`; 0 is without end, a negative one no time at all.
-fn timeout(value: &[u8]) -> Result<Option<Duration>> {
-    let word = |at: usize| -> Result<i64> {
-        let bytes = value.get(at..at + 8).ok_or(Errno::EINVAL)?;
-        Ok(i64::from_ne_bytes(
-            bytes.try_into().map_err(|_| Errno::EINVAL)?,
-        ))
-    };
-    let (secs, micros) = (word(0)?, word(8)?);
-    if !(0..1_000_000).contains(&micros) {
-        return Err(Errno::EDOM);
-    }
-    let Ok(secs) = u64::try_from(secs) else {
-        return Ok(Some(Duration::ZERO));
-    };
-    let micros = u64::try_from(micros).unwrap_or(0);
-    let time = Duration::from_secs(secs) + Duration::from_micros(micros);
-    Ok((!time.is_zero()).then_some(time))
-}
-
-fn timeval(time: Option<Duration>) -> Vec<u8> {
-    let time = time.unwrap_or_default();
-    let mut bytes = time.as_secs().to_ne_bytes().to_vec();
-    bytes.extend(u64::from(time.subsec_micros()).to_ne_bytes());
-    bytes
-}
-
-fn bytes(value: i32) -> Vec<u8> {
-    value.to_ne_bytes().to_vec()
 }
 
 fn whole(time: Duration) -> i32 {
@@ -262,6 +251,11 @@ impl Tcp {
             libc::SO_REUSEADDR => options.reuse_address = number != 0,
             libc::SO_REUSEPORT => options.reuse_port = number != 0,
             libc::SO_PRIORITY => options.priority = number,
+            libc::SO_OOBINLINE => {
+                options.inline = number != 0;
+                let on = options.inline;
+                return self.on_stream(|stream| stream.set_oob_inline(on));
+            }
             libc::SO_KEEPALIVE => {
                 options.keep_alive = number != 0;
                 let settings = options.keep_alive();
@@ -319,6 +313,7 @@ impl Tcp {
             libc::SO_REUSEADDR => options.reuse_address.into(),
             libc::SO_REUSEPORT => options.reuse_port.into(),
             libc::SO_PRIORITY => options.priority,
+            libc::SO_OOBINLINE => options.inline.into(),
             libc::SO_KEEPALIVE => options.keep_alive.into(),
             libc::SO_RCVBUF => {
                 let set = options.receive_buffer.map(|asked| 2 * asked);
@@ -467,13 +462,34 @@ impl Tcp {
     fn set_ip_option(&mut self, option: i32, value: &[u8]) -> Result<()> {
         match option {
             libc::IP_RECVERR => self.options.receive_errors = flag(value)?,
+            libc::IP_TTL => return self.set_hops(byte(value)?),
+            libc::IP_TOS => return self.set_class(byte(value)?),
             _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())
     }
 
+    fn set_hops(&mut self, hops: i32) -> Result<()> {
+        self.options.hops = match u8::try_from(hops) {
+            Ok(hops @ 1..) => Some(hops),
+            _ if hops == -1 => None,
+            _ => return Err(Errno::EINVAL),
+        };
+        let hops = self.options.hops.unwrap_or(DEFAULT_HOPS);
+        self.on_stream(|stream| stream.set_ttl(hops.into()))
+    }
+
+    fn set_class(&mut self, class: i32) -> Result<()> {
+        // The two low bits are ECN's; the rest of an int is nobody's.
+        self.options.class = class.to_le_bytes()[0] & !3;
+        let class = self.options.class;
+        self.on_stream(|stream| stream.set_tos(class))
+    }
+
     fn get_ip_option(&self, option: i32) -> Result<Vec<u8>> {
         Ok(bytes(match option {
+            libc::IP_TTL => self.options.hops.unwrap_or(DEFAULT_HOPS).into(),
+            libc::IP_TOS => self.options.class.into(),
             libc::IP_RECVERR => self.options.receive_errors.into(),
             _ => return Err(Errno::ENOPROTOOPT),
         }))
@@ -488,6 +504,8 @@ impl Tcp {
                 self.options.only_v6 = flag(value)?;
             }
             libc::IPV6_RECVERR => self.options.receive_errors = flag(value)?,
+            libc::IPV6_UNICAST_HOPS => return self.set_hops(int(value)?),
+            libc::IPV6_TCLASS => return self.set_class(int(value)?),
             _ => return Err(Errno::ENOPROTOOPT),
         }
         Ok(())
@@ -497,6 +515,8 @@ impl Tcp {
         Ok(bytes(match option {
             libc::IPV6_V6ONLY => self.options.only_v6.into(),
             libc::IPV6_RECVERR => self.options.receive_errors.into(),
+            libc::IPV6_UNICAST_HOPS => self.options.hops.unwrap_or(DEFAULT_HOPS).into(),
+            libc::IPV6_TCLASS => self.options.class.into(),
             _ => return Err(Errno::ENOPROTOOPT),
         }))
     }

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_sockets::{SocketConfig, Stack, Status, TcpListener, TcpStream};
+use longshore_sockets::{Closing, SocketConfig, Stack, Status, TcpListener, TcpStream};
 use tcp_core::State as Tcb;
 
 use super::options::Options;
 use super::wake::Seen;
-use crate::address::Family;
+use crate::address::{Family, any};
 use crate::errno::{Errno, Result};
 use crate::port::{Attempt, Patience};
 use crate::sysctl::Defaults;
@@ -43,9 +43,15 @@ pub(crate) enum State {
 
 /// Bytes in the send queue that were never sent. SIOCINQ is FIONREAD, SIOCOUTQ is TIOCOUTQ.
 const SIOCOUTQNSD: libc::c_ulong = 0x894b;
+/// Whether reading has come to the urgent byte.
+const SIOCATMARK: libc::c_ulong = 0x8905;
 
 /// Most bytes that one call moves.
 pub(crate) const MOST: usize = 16 * 1024 * 1024;
+
+fn is_opening(stream: &TcpStream) -> bool {
+    matches!(stream.status().state, Tcb::SynSent | Tcb::SynReceived)
+}
 
 impl Tcp {
     pub(crate) fn new(family: Family, defaults: Defaults) -> Self {
@@ -100,17 +106,11 @@ impl Tcp {
         matches!(self.state, State::Listening(_))
     }
 
-    /// The address that stands for all of the socket's own.
-    pub(crate) fn any(&self) -> IpAddr {
-        match self.family {
-            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-        }
-    }
-
     /// The addresses at which it would listen.
     pub(crate) fn listen_addresses(&self) -> Vec<SocketAddr> {
-        let local = self.local.unwrap_or_else(|| SocketAddr::new(self.any(), 0));
+        let local = self
+            .local
+            .unwrap_or_else(|| SocketAddr::new(any(self.family), 0));
         let mut list = vec![local];
         if local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) && !self.options.only_v6 {
             list.push((Ipv4Addr::UNSPECIFIED, local.port()).into());
@@ -164,7 +164,6 @@ impl Tcp {
         let mut child = Self::new(self.family, self.defaults.clone());
         child.options = self.options.clone();
         child.options.apply(&child.defaults, &stream)?;
-        stream.set_abort_on_close(child.options.linger == Some(0))?;
         child.local = Some(stream.local_addr()?);
         child.state = State::Connected(stream);
         Ok(child)
@@ -187,7 +186,6 @@ impl Tcp {
         let stream = TcpStream::start_connect_with(stack, from, peer, Some(&config))?;
         stream.set_nonblocking(true)?;
         self.options.apply(&self.defaults, &stream)?;
-        stream.set_abort_on_close(self.options.linger == Some(0))?;
         self.local = Some(stream.local_addr()?);
         self.state = State::Connecting(stream);
         Ok(())
@@ -214,13 +212,18 @@ impl Tcp {
         Ok(Attempt::Done(()))
     }
 
-    /// Reads up to `len` bytes of what there is.
-    pub(crate) fn receive(&mut self, len: usize) -> Result<Attempt<Vec<u8>>> {
+    /// Reads up to `len` bytes of what there is; with `peek` they stay.
+    pub(crate) fn receive(&mut self, len: usize, peek: bool) -> Result<Attempt<Vec<u8>>> {
         let Some(mut stream) = self.stream() else {
             return Err(Errno::ENOTCONN);
         };
         let mut bytes = vec![0; len.min(MOST)];
-        match stream.read(&mut bytes) {
+        let read = if peek {
+            stream.peek(&mut bytes)
+        } else {
+            stream.read(&mut bytes)
+        };
+        match read {
             Ok(n) => {
                 bytes.truncate(n);
                 Ok(Attempt::Done(bytes))
@@ -230,18 +233,68 @@ impl Tcp {
         }
     }
 
-    /// Writes as much of `bytes` as there is room for.
-    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<Attempt<usize>> {
+    /// The urgent byte.
+    pub(crate) fn receive_urgent(&mut self, peek: bool) -> Result<Vec<u8>> {
+        let stream = self.stream().ok_or(Errno::ENOTCONN)?;
+        Ok(vec![stream.recv_oob(peek)?])
+    }
+
+    /// Writes as much of `bytes` as there is room for; the last is urgent if so told.
+    pub(crate) fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<Attempt<usize>> {
         let Some(mut stream) = self.stream() else {
             return Err(Errno::EPIPE);
         };
-        match stream.write(bytes) {
-            Ok(n) => Ok(Attempt::Done(n)),
+        let sent = if urgent {
+            stream.send_oob(bytes)
+        } else {
+            stream.write(bytes)
+        };
+        match sent {
+            Ok(n) => {
+                self.blocked |= n < bytes.len();
+                Ok(Attempt::Done(n))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 self.blocked = true;
                 Ok(Attempt::Wait)
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// MSG_MORE: more follows, so that what does not fill a segment waits for it. Without it, the cork is as the option says.
+    pub(crate) fn announce_more(&mut self, more: bool) -> Result<()> {
+        let cork = more || self.options.is_corked();
+        match self.stream() {
+            Some(stream) => Ok(stream.set_cork(cork)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What TCP_INQ tells: bytes that can be read, and 1 for the end of file.
+    pub(crate) fn inquire(&self) -> i32 {
+        let Some(status) = self.status() else {
+            return 0;
+        };
+        let ended = status.read_closed && status.available == 0;
+        i32::try_from(status.available).unwrap_or(i32::MAX) + i32::from(ended)
+    }
+
+    /// Whether reading gives something without waiting for more.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.status()
+            .is_none_or(|status| status.read_closed || status.failed || status.over)
+    }
+
+    /// Lets go of the socket; `Some` if that is to wait until the peer has everything, and for how long.
+    pub(crate) fn close(self) -> Option<(Closing, Duration)> {
+        let time = self.options.linger.filter(|&seconds| seconds > 0)?;
+        match self.state {
+            State::Connecting(stream) | State::Connected(stream) if !is_opening(&stream) => {
+                let closing = stream.start_close()?;
+                Some((closing, Duration::from_secs(time.into())))
+            }
+            _ => None,
         }
     }
 
@@ -256,11 +309,12 @@ impl Tcp {
                 }
                 Ok(())
             }
-            State::Connecting(_) => {
+            State::Connecting(stream) if is_opening(stream) => {
                 self.state = State::Fresh;
                 Ok(())
             }
-            State::Connected(stream) => Ok(stream.shutdown(how)?),
+            // Connected, though `connect` was not asked how it ended.
+            State::Connecting(stream) | State::Connected(stream) => Ok(stream.shutdown(how)?),
         }
     }
 
@@ -304,7 +358,7 @@ impl Tcp {
         };
         let Some(status) = status else {
             return match request {
-                libc::FIONREAD | libc::TIOCOUTQ | SIOCOUTQNSD => Ok(0),
+                libc::FIONREAD | libc::TIOCOUTQ | SIOCOUTQNSD | SIOCATMARK => Ok(0),
                 _ => Err(Errno::ENOTTY),
             };
         };
@@ -312,6 +366,7 @@ impl Tcp {
             libc::FIONREAD => Ok(int(status.available)),
             libc::TIOCOUTQ => Ok(int(status.unacknowledged)),
             SIOCOUTQNSD => Ok(int(status.unsent)),
+            SIOCATMARK => Ok(status.at_mark.into()),
             _ => Err(Errno::ENOTTY),
         }
     }
@@ -335,6 +390,9 @@ impl Tcp {
                     mask |= libc::EPOLLIN | libc::EPOLLRDNORM | libc::EPOLLRDHUP;
                 }
                 if !matches!(status.state, Tcb::SynSent | Tcb::SynReceived) || status.over {
+                    if status.urgent {
+                        mask |= libc::EPOLLPRI;
+                    }
                     if status.available >= self.options.receive_low_water as u64 {
                         mask |= libc::EPOLLIN | libc::EPOLLRDNORM;
                     }

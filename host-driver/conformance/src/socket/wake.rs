@@ -27,6 +27,9 @@ impl Seen {
         if now.received > before.received && now.available >= least {
             keys |= INPUT;
         }
+        if now.urgent && !before.urgent {
+            keys |= INPUT | libc::EPOLLPRI as u32;
+        }
         if now.failed && !before.failed {
             keys |= ERROR;
         }

@@ -7,6 +7,7 @@ mod notation;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use ffi::{Errno, Table};
@@ -23,7 +24,7 @@ pub(crate) const REMOTE6: &str = "2001:db8::1";
 
 /// A run: a port, and one connection that is looked at.
 pub(crate) struct Drill {
-    pub(crate) table: Table,
+    pub(crate) table: Arc<Table>,
     pub(crate) start: Duration,
     ends: Ends,
     peer: Peer,
@@ -57,7 +58,7 @@ impl Drill {
         assert!(table.has_port());
         let start = table.gettimeofday().unwrap();
         Self {
-            table,
+            table: Arc::new(table),
             start,
             ends: Ends {
                 local: at(LOCAL, 8080),

@@ -148,7 +148,9 @@ impl Connection {
             if segment.payload_len > 0 && !segment.has(Flags::SYN) {
                 self.ack.on_disorder(self.settings.quick_acks);
                 if let Some(start) = self.rcv.position(segment.seq) {
-                    self.note_duplicate(start, start + u64::from(segment.payload_len));
+                    // What PAWS has turned away was not taken: only what lies before RCV.NXT came twice.
+                    let end = start + u64::from(segment.payload_len);
+                    self.note_duplicate(start, end.min(self.rcv.nxt));
                 }
             } else if self.throttle.allow(now) {
                 self.ack.now = true;

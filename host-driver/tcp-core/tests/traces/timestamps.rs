@@ -104,3 +104,16 @@ fn an_echo_of_the_first_transmission_after_a_timeout_measures_nothing() {
     assert_eq!(tcp.tcp.acked_offset(), 100);
     assert_eq!(tcp.tcp.info().srtt, srtt);
 }
+
+#[test]
+fn what_an_old_timestamp_keeps_out_is_not_told_as_if_it_had_come() {
+    let config = Config {
+        timestamps: true,
+        sack: true,
+        ..plain()
+    };
+    let syn_ack = "win 60000 <mss 1000,sackOK,TS val 500 ecr 10000>";
+    let mut tcp = Script::established_with(&config, syn_ack);
+    tcp.recv(". 1:101(100) ack 1 <TS val 499 ecr 10000>");
+    tcp.expect(&[". 1:1(0) ack 1 <TS val 10000 ecr 500>"]);
+}
