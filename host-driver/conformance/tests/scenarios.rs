@@ -18,12 +18,8 @@ fn ten_in_flight() -> (Drill, i32) {
     drill.nonblocking(fd, true);
     drill.table.write(fd, &data(60_000)).unwrap();
     for n in 0..10 {
-        let flags = if n == 9 { "." } else { "." };
-        drill.expect(&format!(
-            "{flags} {}:{}(1000) ack 1",
-            1 + n * 1000,
-            1001 + n * 1000
-        ));
+        let (start, end) = (1 + n * 1000, 1001 + n * 1000);
+        drill.expect(&format!(". {start}:{end}(1000) ack 1"));
     }
     drill.pass(ms(100));
     (drill, fd)
