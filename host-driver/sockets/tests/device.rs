@@ -61,6 +61,21 @@ fn a_reset_device_is_set_up_again() {
 }
 
 #[test]
+fn a_write_finds_that_the_device_was_reset_while_nothing_was_outstanding() {
+    let mut world = Plan::default().build();
+    let (a, b) = world.connect(B4);
+    world.pass(Duration::from_secs(1));
+    world.a.stack.nic().reset().unwrap();
+    world.pass(Duration::from_secs(1));
+    (&a).write_all(b"still there?").unwrap();
+    let mut buf = [0; 20];
+    let arrived = world.run(Duration::from_secs(60), || (&b).read(&mut buf).is_ok());
+    assert!(arrived, "{:?}", a.info());
+    assert_eq!(&buf[..12], b"still there?");
+    drop((a, b));
+}
+
+#[test]
 fn when_the_card_is_pulled_out_everybody_is_told_enodev_once() {
     let mut world = Plan::default().build();
     let (a, b) = world.connect(B4);
