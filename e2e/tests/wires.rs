@@ -1,6 +1,7 @@
 //! Files over wires of every kind, in virtual time, over the executable model: what takes too long over the RTL.
 //!
-//! The whole matrix runs once; `LONGSHORE_CAMPAIGN=n` runs it n times, each time with other seeds.
+//! The whole matrix runs once; `cargo xtask campaign wires` (or LONGSHORE_CAMPAIGN=n) runs it n times, each time with
+//! other seeds.
 
 use longshore_e2e::job::{run, sample::Sample};
 use longshore_e2e::options::{Form, Setup};

@@ -3,6 +3,8 @@
 mod fuzz;
 mod tcp;
 
+use crate::process::{cargo, run as spawn};
+use crate::setup::{SIMULATION, ensure};
 use anyhow::Result;
 
 /// Options of `cargo xtask campaign`.
@@ -16,6 +18,8 @@ pub(crate) struct Args {
 enum What {
     /// tcp-core over the matrix of networks, and its properties with many more cases.
     Tcp(Times),
+    /// Files over wires of every kind, between two model NICs in virtual time.
+    Wires(Times),
     /// The races of sockets, in a thousand schedules each, so many times.
     Races(Times),
     /// A million SYNs from strangers while a hundred clients connect.
@@ -35,8 +39,18 @@ struct Times {
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Tcp(Times { times }) => tcp::run(*times),
+        What::Wires(Times { times }) => wires(*times),
         What::Races(Times { times }) => crate::checked::shuttle(Some(1000 * u64::from(*times))),
         What::Flood => tcp::flood(),
         What::Fuzz(args) => fuzz::run(args),
     }
+}
+
+fn wires(times: u32) -> Result<()> {
+    ensure(SIMULATION)?;
+    spawn(
+        cargo()
+            .args(["test", "--package", "longshore-e2e", "--test", "wires"])
+            .env("LONGSHORE_CAMPAIGN", times.to_string()),
+    )
 }
