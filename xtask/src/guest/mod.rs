@@ -20,7 +20,7 @@ mod packages;
 mod process;
 mod session;
 
-use crate::process::{cargo, root, run as spawn};
+use crate::process::{WHOLE, cargo, root, run as spawn};
 use crate::setup::{CURL, IP, SIMULATION, ensure};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -125,15 +125,12 @@ fn prepare(kernel: Kernel) -> Result<Kit> {
         // It has no modules.
         Kernel::Cdev => (cdev::kernel(&cache)?, Vec::new()),
     };
-    build(&[
-        "build",
-        "--quiet",
-        "--package",
-        "longshore-e2e",
-        "--bin",
-        "longshore-sim",
-    ])?;
-    // Linked statically: the guest has no libraries. Only the last step differs, so nothing is compiled twice.
+    // As `cargo xtask test` builds it: with the features that all packages and their tests together want (a selection of
+    // one package has others, and everything down to the gateware would be built again), and with the gateware's own
+    // tests among them (without, its generator is built without line numbers). All of it is what the tests need too.
+    let simulator = ["--bin", "longshore-sim", "--test", "kernels"];
+    build(&[&["build", "--quiet"], &WHOLE[..], &simulator].concat())?;
+    // Linked statically: the guest has no libraries. Without the gateware, which they do not simulate.
     let link = |package: &str, bin: &str| {
         let flags = ["-C", "target-feature=+crt-static", "-C", "strip=debuginfo"];
         let what = ["rustc", "--quiet", "--package", package, "--bin", bin, "--"];
