@@ -95,6 +95,75 @@ fn mac_wire_carries_frames_between_the_clocks() {
     }
 }
 
+/// A reset for every place that the FIFO's counts may be at when it comes.
+#[test]
+fn a_mac_that_cannot_wait_need_not_through_resets() {
+    const PLACES: u64 = 64;
+    let (mut place, mut beats, mut reset) = (0, 0, 0_u64);
+    // The MAC's beats count; those that end a frame are remembered.
+    let (mut next, mut last) = (0_u64, false);
+    let mut ends = std::collections::HashSet::new();
+    let (mut begun, mut frames) = (None, 0);
+    Lockstep::new("wire_mac_wire", wire::wire_mac_wire())
+        .clock("clock", 4_000, |dut, level| dut.clock.next = level.into())
+        .clock("mac_clock", 6_400, |dut, level| {
+            dut.mac_clock.next = level.into()
+        })
+        .stream("rx", 0, Some("reset"))
+        .stream("mac_rx", 1, Some("mac_reset"))
+        .run(PLACES * 420, |dut, step| {
+            let starting = step.cycle < 40;
+            if step.rises(0) {
+                if reset == 0 && beats > 40 + place {
+                    (place, beats) = (place + 1, 0);
+                    reset = 130;
+                }
+                dut.reset.next = step.cycle < 20 || reset > 0;
+                dut.rx.tready.next = true;
+            }
+            if step.rises(1) {
+                dut.mac_reset.next = step.cycle < 20;
+                dut.mac_tx.tready.next = true;
+                dut.mac_rx.tvalid.next = !starting;
+                dut.mac_rx.tdata.next = next.into();
+                dut.mac_rx.tkeep.next = 0xff_u64.into();
+                dut.mac_rx.tlast.next = last;
+            }
+            step.settle(dut);
+            if step.rises(1) && !starting {
+                assert!(
+                    dut.mac_rx.tready.val(),
+                    "cycle {}: the MAC has to wait at place {place}",
+                    step.cycle
+                );
+                if last {
+                    ends.insert(next);
+                }
+                next += 1;
+                last = step.rng.random_ratio(1, 9);
+                beats += u64::from(reset == 0);
+            }
+            if step.rises(0) {
+                if reset > 0 {
+                    begun = None;
+                } else if dut.rx.tvalid.val() {
+                    let beat = dut.rx.tdata.val().to_u64();
+                    let expected = begun.unwrap_or(beat);
+                    assert_eq!(beat, expected, "a beat is missing, or comes again");
+                    assert!(
+                        begun.is_some() || beat == 0 || ends.contains(&(beat - 1)),
+                        "a frame begins in its middle"
+                    );
+                    begun = (!dut.rx.tlast.val()).then_some(beat + 1);
+                    frames += u64::from(begun.is_none());
+                }
+                reset = reset.saturating_sub(1);
+            }
+        });
+    assert!(place >= PLACES, "{place} resets");
+    assert!(frames > 100, "{frames} frames");
+}
+
 #[test]
 fn function_level_resets_are_counted_and_held() {
     let (mut level, mut flr, mut epoch, mut held) = (0, false, 0, 0);

@@ -4,7 +4,8 @@
 //! leave before it is in as a whole. `s.tready` and `m.tvalid` do not depend on the other side of their own stream.
 //!
 //! - Reset: `s_reset` on `s_clock`, `m_reset` on `m_clock`; both must be asserted together for at least 4 cycles of the slower clock.
-//!   Resetting one side alone gives garbage.
+//!   Resetting one side alone gives garbage; while `m_reset` alone is asserted, a FIFO may seem full that is not, so where `s` cannot
+//!   wait, `s_reset` comes first.
 //! - Latency: one cycle of `s_clock` and at most 5 of `m_clock` (3 for the pointer to cross, 2 through the memory).
 //! - Throughput: one beat per cycle of the slower clock.
 //! - Bubbles: none while the producer keeps up; 16 beats suffice for full throughput, since a freed place is known on the other side

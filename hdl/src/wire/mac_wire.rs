@@ -4,8 +4,10 @@
 //! - A MAC cannot wait. Towards it a frame goes out without gaps if it comes in without and the core's clock is no slower
 //!   than the MAC's; from it, `mac_rx.tready` falls only if `rx.tready` does, which the receive path never does: a frame that
 //!   it has no room for is dropped there, whole and counted.
-//! - `reset`, on the core's clock, reaches the MAC's side by a synchronizer and must last 4 cycles of the slower clock and 4
-//!   more; a frame that it cuts on its way in is dropped to its end, one on its way out ends where it is.
+//! - `reset`, on the core's clock, reaches the MAC's side by a synchronizer and must last 8 cycles of the slower clock; a frame
+//!   that it cuts on its way in is dropped to its end, one on its way out ends where it is. On the way in the MAC's side is
+//!   reset first and the core's side after it: the other way round the FIFO could seem full for a cycle, and the MAC
+//!   would have to wait. Until then `rx` may carry beats that nobody sent, so what takes them has to be in reset, too.
 //!
 //! - Latency: that of [`AsyncFifo`], each way. Throughput: one beat per cycle of the slower clock.
 
@@ -39,15 +41,18 @@ pub struct MacWire {
     rx_fifo: AsyncFifo<5, 6>,
     gate: RxGate,
     reset_there: Synchronizer<1>,
+    reset_back: Synchronizer<1>,
     core_reset: DFF<Bits<1>>,
     wire_reset: DFF<Bit>,
+    reset_arrived: DFF<Bits<1>>,
 }
 
 impl Logic for MacWire {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, core_reset);
-        dff_setup!(self, mac_clock, wire_reset);
+        dff_setup!(self, mac_clock, wire_reset, reset_arrived);
+        clock!(self, clock, reset_back);
         clock!(self, mac_clock, reset_there, gate);
         self.core_reset.d.next = 0.into();
         if self.reset.val() {
@@ -55,6 +60,11 @@ impl Logic for MacWire {
         }
         self.reset_there.d.next = self.core_reset.q.val();
         self.wire_reset.d.next = self.mac_reset.val() | self.reset_there.q.val().any();
+        self.reset_arrived.d.next = 0.into();
+        if self.wire_reset.q.val() {
+            self.reset_arrived.d.next = 1.into();
+        }
+        self.reset_back.d.next = self.reset_arrived.q.val();
         self.tx_fifo.s_clock.next = self.clock.val();
         self.tx_fifo.s_reset.next = self.reset.val();
         self.tx_fifo.m_clock.next = self.mac_clock.val();
@@ -78,7 +88,7 @@ impl Logic for MacWire {
         self.rx_fifo.s_clock.next = self.mac_clock.val();
         self.rx_fifo.s_reset.next = self.wire_reset.q.val();
         self.rx_fifo.m_clock.next = self.clock.val();
-        self.rx_fifo.m_reset.next = self.reset.val();
+        self.rx_fifo.m_reset.next = self.reset_back.q.val().any();
         self.rx_fifo.s.tdata.next = self.gate.m.tdata.val();
         self.rx_fifo.s.tkeep.next = self.gate.m.tkeep.val();
         self.rx_fifo.s.tlast.next = self.gate.m.tlast.val();

@@ -259,7 +259,7 @@ pub(crate) fn write(shared: &Shared, live: &mut Live, buf: &[u8]) -> Attempt<usi
     put(shared, live, buf, false)
 }
 
-/// As [`write`]; if all of them are taken, the last byte is urgent if so told.
+/// As [`write()`]; if all of them are taken, the last byte is urgent if so told.
 pub(crate) fn put(shared: &Shared, live: &mut Live, buf: &[u8], urgent: bool) -> Attempt<usize> {
     if let Some(failure) = live.failure.take() {
         return Attempt::Done(Err(failure.into()));
