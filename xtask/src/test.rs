@@ -20,7 +20,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut command = cargo();
     command.arg("test");
     if args.rest.is_empty() {
-        command.args(crate::process::WHOLE);
+        // One failure is not to hide another.
+        command.args(crate::process::WHOLE).arg("--no-fail-fast");
     } else {
         command.args(&args.rest);
     }
