@@ -25,8 +25,9 @@ pub(super) struct Mac {
 }
 
 impl Mac {
+    /// The NIC's function was reset: what it was sending is cut off. What comes from the line goes on to its end: a MAC knows
+    /// nothing of that reset, and the gateware counts on the frame's last beat.
     pub(super) fn reset(&mut self) {
-        self.incoming = None;
         self.outgoing = None;
     }
 
