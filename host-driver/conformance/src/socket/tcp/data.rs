@@ -1,0 +1,83 @@
+//! Reading and writing.
+
+use std::io::{Read as _, Write as _};
+
+use super::{MOST, Tcp};
+use crate::errno::{Errno, Result};
+use crate::port::Attempt;
+
+impl Tcp {
+    /// Reads up to `len` bytes of what there is; with `peek` they stay.
+    pub(crate) fn receive(&mut self, len: usize, peek: bool) -> Result<Attempt<Vec<u8>>> {
+        let Some(mut stream) = self.stream() else {
+            return Err(Errno::ENOTCONN);
+        };
+        let mut bytes = vec![0; len.min(MOST)];
+        let read = if peek {
+            stream.peek(&mut bytes)
+        } else {
+            stream.read(&mut bytes)
+        };
+        match read {
+            Ok(n) => {
+                bytes.truncate(n);
+                Ok(Attempt::Done(bytes))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(Attempt::Wait),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The urgent byte.
+    pub(crate) fn receive_urgent(&mut self, peek: bool) -> Result<Vec<u8>> {
+        let stream = self.stream().ok_or(Errno::ENOTCONN)?;
+        Ok(vec![stream.recv_oob(peek)?])
+    }
+
+    /// Writes as much of `bytes` as there is room for; the last is urgent if so told.
+    pub(crate) fn send(&mut self, bytes: &[u8], urgent: bool) -> Result<Attempt<usize>> {
+        let Some(mut stream) = self.stream() else {
+            return Err(Errno::EPIPE);
+        };
+        let sent = if urgent {
+            stream.send_oob(bytes)
+        } else {
+            stream.write(bytes)
+        };
+        match sent {
+            Ok(n) => {
+                self.blocked |= n < bytes.len();
+                Ok(Attempt::Done(n))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.blocked = true;
+                Ok(Attempt::Wait)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// MSG_MORE: more follows, so that what does not fill a segment waits for it. Without it, the cork is as the option says.
+    pub(crate) fn announce_more(&mut self, more: bool) -> Result<()> {
+        let cork = more || self.options.is_corked();
+        match self.stream() {
+            Some(stream) => Ok(stream.set_cork(cork)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What TCP_INQ tells: bytes that can be read, and 1 for the end of file.
+    pub(crate) fn inquire(&self) -> i32 {
+        let Some(status) = self.status() else {
+            return 0;
+        };
+        let ended = status.read_closed && status.available == 0;
+        i32::try_from(status.available).unwrap_or(i32::MAX) + i32::from(ended)
+    }
+
+    /// Whether reading gives something without waiting for more.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.status()
+            .is_none_or(|status| status.read_closed || status.failed || status.over)
+    }
+}
