@@ -44,6 +44,11 @@ pub fn build(
         sum.fill(0);
         let sum = match protocol {
             IpNumber::ICMP => checksum::plain(&message),
+            // Zero says that there is none (RFC 768).
+            IpNumber::UDP => match checksum::layer4(source, destination, protocol, &message) {
+                0 => u16::MAX,
+                sum => sum,
+            },
             _ => checksum::layer4(source, destination, protocol, &message),
         };
         message[field..field + 2].copy_from_slice(&sum.to_be_bytes());

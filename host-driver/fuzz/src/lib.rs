@@ -9,7 +9,7 @@
 //!
 //! | target | input | what must hold |
 //! |---|---|---|
-//! | [`stack`] | frames, calls and time for a whole stack over the model of the NIC | every frame it sends is well-formed; bytes read are the bytes sent; nothing is left behind |
+//! | [`stack`] | frames, calls and time for a whole stack over the model of the NIC | every frame it sends is well-formed; bytes read are the bytes sent, datagrams too, each to whom it is for; nothing is left behind |
 //! | [`connection`] | headers near the numbers of a connection, and calls | its numbers stay in order; it comes to rest |
 //! | [`segment`] | a TCP header | what is read is written and read the same |
 //! | [`icmp`] | ICMP messages that quote packets of ours | errors are of packets of ours; answers are bounded and well-formed |

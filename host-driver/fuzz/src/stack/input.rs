@@ -27,6 +27,9 @@ pub(super) enum Step {
     Expire,
     /// All programs close everything.
     Leave,
+    Datagram(Datagram),
+    DatagramCall(DatagramCall),
+    DatagramIcmp(DatagramIcmp),
 }
 
 /// A segment near the numbers of one of the peer's connections.
@@ -89,6 +92,94 @@ pub(super) struct Icmp {
     pub(super) connection: u8,
     /// The quoted sequence number, before what was sent last.
     pub(super) seq: i16,
+    /// Bytes that are quoted at most.
+    pub(super) cut: u8,
+}
+
+/// A datagram from the peer to a socket's port.
+#[derive(Debug, Arbitrary)]
+pub(super) struct Datagram {
+    /// Whose port; without sockets one that nobody has.
+    pub(super) socket: u8,
+    /// Which of the peer's ports.
+    pub(super) port: u8,
+    pub(super) len: u16,
+    pub(super) to: To,
+    pub(super) spoil: Spoil,
+}
+
+/// Whom a datagram is for.
+#[derive(Debug, Arbitrary)]
+pub(super) enum To {
+    Us,
+    /// The broadcast address, all nodes.
+    All,
+    /// Our address, in a frame for all.
+    UsInAFrameForAll,
+    /// A port that is perhaps nobody's.
+    Port(u16),
+}
+
+/// What is wrong with a datagram.
+#[derive(Debug, Arbitrary)]
+pub(super) enum Spoil {
+    Nothing,
+    /// XORed to the right checksum.
+    Checksum(u16),
+    /// Zero: none, over IPv4.
+    NoChecksum,
+    /// Its own length, the checksum being right for what the packet holds.
+    Length(u16),
+    /// Bytes that its end lacks.
+    Cut(u8),
+}
+
+#[derive(Debug, Arbitrary)]
+pub(super) enum DatagramCall {
+    Bind {
+        any: bool,
+        reusable: bool,
+        /// Which of a few ports, or a free one.
+        port: u8,
+    },
+    Connect(u8, Destination),
+    Disconnect(u8),
+    Send(u8, u16),
+    SendTo(u8, Destination, u16),
+    /// Room in the buffer, and whether the datagram is taken.
+    Receive(u8, u16, bool),
+    /// Neither bit: both ways.
+    Shutdown(u8, u8),
+    Broadcast(u8, bool),
+    /// Bytes.
+    Buffer(u8, u16),
+    Close(u8),
+    Abort(u8),
+}
+
+#[derive(Debug, Arbitrary)]
+pub(super) enum Destination {
+    /// One of the peer's ports.
+    Peer(u8),
+    /// A neighbour that never answers.
+    Silent,
+    All,
+    Ourselves,
+    /// To where there is no route.
+    Outside,
+    NoPort,
+}
+
+/// An ICMP message about a datagram that a socket may have sent.
+#[derive(Debug, Arbitrary)]
+pub(super) struct DatagramIcmp {
+    pub(super) kind: u8,
+    pub(super) code: u8,
+    /// MTU, pointer, unused.
+    pub(super) rest: u32,
+    pub(super) socket: u8,
+    /// To which of the peer's ports.
+    pub(super) port: u8,
     /// Bytes that are quoted at most.
     pub(super) cut: u8,
 }

@@ -2,9 +2,12 @@
 //!
 //! The peer knows the numbers of its connections, so that its segments are near enough to matter. What must hold: every
 //! frame that the stack sends is well-formed, checksums included; what a program reads is what some peer sent at those
-//! sequence numbers; what a peer receives is what the program wrote; when all programs have gone and time has passed,
+//! sequence numbers; what a peer receives is what the program wrote; a datagram comes once, whole, in order, from whom it is,
+//! and to the socket it is for, or not at all if something is wrong with it; when all programs have gone and time has passed,
 //! nothing is left.
 
+mod arrival;
+mod datagrams;
 mod input;
 mod peer;
 mod program;

@@ -14,7 +14,9 @@ use sim_wire::pair::{PairEnd, pair};
 use sim_wire::{LineConfig, Picos, Station, Wire};
 use tcp_core::{KeepAlive, Segment};
 
-use super::input::{Call, Icmp, Kind, Step};
+use super::arrival::{Arrival, Watch};
+use super::datagrams::Datagrams;
+use super::input::{Call, Datagram, DatagramIcmp, Icmp, Kind, Step};
 use super::peer::Peer;
 use super::program::Program;
 use crate::frame::{Envelope, build};
@@ -42,6 +44,7 @@ pub(super) struct World {
     listener: Option<TcpListener>,
     peers: Vec<Peer>,
     programs: Vec<Program>,
+    datagrams: Datagrams,
 }
 
 fn picos(time: Duration) -> Picos {
@@ -65,6 +68,8 @@ impl World {
         let mut config = StackConfig {
             send_buffer: 16 * 1024,
             connections: 16,
+            datagram_sockets: 5,
+            datagram_buffer: 4096,
             listeners: 4,
             backlog: 3,
             half_open: 2,
@@ -79,7 +84,7 @@ impl World {
             ..QueueConfig::default()
         };
         let stack = Stack::stepped_with_rings(nic, config, rings).expect("a stack");
-        let ours: IpAddr = address(ours);
+        let (ours, theirs): (IpAddr, IpAddr) = (address(ours), address(theirs));
         let listener =
             TcpListener::bind(&stack, SocketAddr::new(ours, LISTENER)).expect("a free port");
         listener
@@ -91,11 +96,12 @@ impl World {
             far,
             now: Picos::ZERO,
             ours,
-            theirs: address(theirs),
+            theirs,
             answers,
             listener: Some(listener),
             peers: vec![Peer::new((4000, LISTENER)), Peer::new((4001, LISTENER))],
             programs: Vec::new(),
+            datagrams: Datagrams::new(ours, theirs),
         }
     }
 
@@ -124,10 +130,15 @@ impl World {
             Step::Leave => {
                 self.programs.clear();
                 self.listener = None;
+                self.datagrams.leave();
             }
+            Step::Datagram(datagram) => self.datagram(datagram),
+            Step::DatagramCall(call) => self.datagrams.call(&self.stack, call),
+            Step::DatagramIcmp(icmp) => self.datagram_icmp(icmp),
         }
         self.pass(AT_ONCE);
         self.accept();
+        self.datagrams.check();
     }
 
     fn envelope(&self) -> Envelope {
@@ -196,7 +207,46 @@ impl World {
             Kind::Ip => around([0x86, 0xdd]),
             Kind::Ethernet => message,
         };
-        self.inject(&frame);
+        self.watch(&frame, Watch::Unknown);
+    }
+
+    fn datagram(&mut self, datagram: &Datagram) {
+        let (frame, watch) = self.datagrams.frame(&self.envelope(), datagram);
+        self.watch(&frame, watch);
+    }
+
+    /// Injects a frame that may hold a datagram, and sees to whom it comes.
+    fn watch(&mut self, frame: &[u8], watch: Watch) {
+        let arrival = Arrival::of(frame, self.ours);
+        let takers = arrival.as_ref().map(|a| self.datagrams.takers(a));
+        let before = self.stack.counters();
+        self.inject(frame);
+        self.pass(AT_ONCE);
+        let after = self.stack.counters();
+        let counted = (
+            after.datagrams_in - before.datagrams_in,
+            after.datagrams_dropped - before.datagrams_dropped,
+        );
+        let expected = arrival.zip(takers);
+        watch.check(expected.as_ref().map(|(arrival, _)| arrival));
+        let counts = self.datagrams.settle(expected, counted, &watch);
+        assert_eq!(counts, counted, "in and dropped: {watch:?}");
+    }
+
+    fn datagram_icmp(&mut self, icmp: &DatagramIcmp) {
+        let ours = Envelope {
+            source: self.ours,
+            destination: self.theirs,
+            ..self.envelope()
+        };
+        let header = self.datagrams.quoted(icmp.socket, icmp.port);
+        let quoted = build(&ours, IpNumber::UDP, header, None);
+        let cut = usize::from(icmp.cut).min(quoted.len() - 14);
+        let mut message = vec![icmp.kind, icmp.code, 0, 0];
+        message.extend(icmp.rest.to_be_bytes());
+        message.extend(&quoted[14..quoted.len() - cut]);
+        let protocol = self.icmp_protocol();
+        self.inject(&build(&self.envelope(), protocol, message, Some(2)));
     }
 
     fn call(&mut self, call: &Call) {
@@ -321,6 +371,9 @@ impl World {
             return;
         };
         assert_eq!(ip.source, self.ours);
+        if ip.protocol == IpNumber::UDP {
+            self.datagrams.on_sent(&ip);
+        }
         if ip.protocol != IpNumber::TCP {
             return;
         }
