@@ -13,13 +13,15 @@ pub(crate) struct Flags {
     pub(crate) mtu: u16,
     /// `sysctl`: the directory whose files say what Linux's would; `none` for none.
     pub(crate) sysctl: Option<String>,
+    /// `tso`: `whole` shows super-segments as the one packet that they are on Linux, `cut` as they are on the wire.
+    pub(crate) whole: bool,
 }
 
 /// Flags that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadFlags {
     #[error(
-        "'{0}' is no setting: write local=A/N, local6=A/N, mtu=N or sysctl=DIR, separated by commas"
+        "'{0}' is no setting: write local=A/N, local6=A/N, mtu=N, sysctl=DIR, tso=whole or tso=cut, separated by commas"
     )]
     Unknown(String),
     #[error("'{value}' is no value for {key}")]
@@ -35,6 +37,7 @@ impl Default for Flags {
             local6: cidr("fd3d:a0b:17d6::1/16"),
             mtu: 1500,
             sysctl: Some("/proc/sys/net".to_owned()),
+            whole: true,
         }
     }
 }
@@ -67,6 +70,13 @@ impl std::str::FromStr for Flags {
                 }
                 "mtu" => flags.mtu = value.parse().map_err(|_| bad())?,
                 "sysctl" => flags.sysctl = (value != "none").then(|| value.to_owned()),
+                "tso" => {
+                    flags.whole = match value {
+                        "whole" => true,
+                        "cut" => false,
+                        _ => return Err(bad()),
+                    }
+                }
                 _ => return Err(BadFlags::Unknown(part.to_owned())),
             }
         }

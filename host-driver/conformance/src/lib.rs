@@ -26,6 +26,7 @@ mod errno;
 pub mod ffi;
 mod files;
 mod flags;
+mod merge;
 mod pipe;
 mod port;
 mod socket;

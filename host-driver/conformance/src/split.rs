@@ -37,7 +37,8 @@ fn cut(packet: &[u8], mtu: usize) -> Option<Vec<Vec<u8>>> {
     Some(packets)
 }
 
-fn assemble(ip: &IpSlice<'_>, mut tcp: TcpHeader, payload: &[u8]) -> Option<Vec<u8>> {
+/// A packet with the network header of `ip`, this TCP header and this payload, its checksums right.
+pub(crate) fn assemble(ip: &IpSlice<'_>, mut tcp: TcpHeader, payload: &[u8]) -> Option<Vec<u8>> {
     let len = u16::try_from(tcp.header_len() + payload.len()).ok()?;
     let mut bytes = Vec::new();
     match ip {

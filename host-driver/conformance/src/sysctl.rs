@@ -94,6 +94,13 @@ impl Sysctls {
             syn_ack_retries: byte("tcp_synack_retries").unwrap_or(standard.syn_ack_retries),
             retries: byte("tcp_retries2").unwrap_or(standard.retries),
             fin_wait_2: seconds("tcp_fin_timeout").unwrap_or(standard.fin_wait_2),
+            restart_after_idle: flag("tcp_slow_start_after_idle")
+                .unwrap_or(standard.restart_after_idle),
+            // A script's segments are those of Linux.
+            half_window_batches: true,
+            min_rto: self
+                .number("ipv4/tcp_rto_min_us")
+                .map_or(standard.min_rto, Duration::from_micros),
             congestion: algorithm(self.text("ipv4/tcp_congestion_control").trim())
                 .unwrap_or(standard.congestion),
             ..standard

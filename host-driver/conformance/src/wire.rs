@@ -1,9 +1,12 @@
 //! The wire between the NIC and packetdrill: frames on one side, IP packets on the other, and a neighbour that answers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::merge::Growing;
+use etherparse::{IpNumber, IpSlice, TcpSlice};
 use ip_core::{Config, ConfigError, Interface, MacAddr, Verdict, Verdicts};
 use sim_wire::fault::Faults;
 use sim_wire::{Frame, FramePool, Picos, Sent, Wire};
@@ -29,19 +32,28 @@ pub(crate) struct Line {
     router: Interface,
     inbound: VecDeque<Frame>,
     outbound: VecDeque<Sniffed>,
+    /// Segments of one super-segment become one packet again.
+    merges: bool,
+    /// The newest packet in `outbound` that may grow, and where in the stream it begins.
+    growing: Option<Growing>,
+    /// One past the highest number that a flow has sent: what is sent again is not merged.
+    sent: BTreeMap<Flow, u32>,
     /// Frames so far, either way.
     frames: u64,
 }
 
 impl Line {
     /// A wire from a NIC with that address to a router with that configuration.
-    pub(crate) fn new(nic: MacAddr, router: Config) -> Result<Self, ConfigError> {
+    pub(crate) fn new(nic: MacAddr, router: Config, merges: bool) -> Result<Self, ConfigError> {
         Ok(Self {
             pool: FramePool::default(),
             nic,
             router: Interface::new(Arc::new(router))?,
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
+            merges,
+            growing: None,
+            sent: BTreeMap::new(),
             frames: 0,
         })
     }
@@ -70,6 +82,42 @@ impl Line {
     /// The oldest packet that has left and was not seen yet.
     pub(crate) fn sniff(&mut self) -> Option<Sniffed> {
         self.outbound.pop_front()
+    }
+
+    /// A packet leaves: a new one, or more of the last one.
+    fn emit(&mut self, at: Duration, packet: Vec<u8>) {
+        let again = self.note_sent(&packet);
+        let last = self.outbound.back_mut().filter(|last| last.at == at);
+        if let (Some(growing), Some(last)) = (&mut self.growing, last)
+            && !again
+            && let Some(merged) = growing.append(&last.packet, &packet)
+        {
+            last.packet = merged;
+            if growing.is_over(&last.packet) {
+                self.growing = None;
+            }
+            return;
+        }
+        self.growing = Growing::new(&packet).filter(|_| self.merges && !again);
+        self.outbound.push_back(Sniffed { at, packet });
+    }
+
+    /// Whether a segment was sent before, or some of it.
+    fn note_sent(&mut self, packet: &[u8]) -> bool {
+        let Some((flow, range)) = numbers(packet) else {
+            return false;
+        };
+        let Some((start, end)) = range else {
+            self.sent.remove(&flow);
+            return false;
+        };
+        let highest = self.sent.entry(flow).or_insert(start);
+        // RFC 9293 §3.4: numbers are compared modulo 2³².
+        let again = start.wrapping_sub(*highest).cast_signed() < 0;
+        if end.wrapping_sub(*highest).cast_signed() > 0 {
+            *highest = end;
+        }
+        again
     }
 
     fn push(&mut self, frame: &[u8]) {
@@ -102,7 +150,7 @@ impl Wire for Line {
         match ip_packet(&frame) {
             Some(packet) => {
                 let packet = packet.to_vec();
-                self.outbound.push_back(Sniffed { at, packet });
+                self.emit(at, packet);
             }
             None => self.answer(at, &frame),
         }
@@ -129,6 +177,31 @@ impl Wire for Line {
     fn pool(&self) -> &FramePool {
         &self.pool
     }
+}
+
+/// Addresses and ports, from and to.
+type Flow = (IpAddr, IpAddr, u16, u16);
+
+/// The flow that a segment belongs to, and its first number and one past its last; none for a SYN, which begins anew.
+fn numbers(packet: &[u8]) -> Option<(Flow, Option<(u32, u32)>)> {
+    let ip = IpSlice::from_slice(packet).ok()?;
+    let bytes = ip.payload();
+    if bytes.fragmented || bytes.ip_number != IpNumber::TCP {
+        return None;
+    }
+    let tcp = TcpSlice::from_slice(bytes.payload).ok()?;
+    let len = u32::try_from(tcp.payload().len()).ok()?;
+    let flow = (
+        ip.source_addr(),
+        ip.destination_addr(),
+        tcp.source_port(),
+        tcp.destination_port(),
+    );
+    let start = tcp.sequence_number();
+    if tcp.syn() {
+        return Some((flow, None));
+    }
+    (len > 0).then(|| (flow, Some((start, start.wrapping_add(len)))))
 }
 
 /// The IP packet in a frame, without padding; `None` if it is the router's: ARP, neighbour discovery, group membership.

@@ -49,7 +49,7 @@ impl World {
         let router = ip_core::Config::new(ROUTER)
             .with_address(v4)
             .with_address(v6);
-        let line = Line::new(NIC, router).map_err(|e| e.to_string())?;
+        let line = Line::new(NIC, router, flags.whole).map_err(|e| e.to_string())?;
         let limits = Config {
             frame_limit: u32::from(flags.mtu) + 18,
             rx_fifo: 256 * 1024,

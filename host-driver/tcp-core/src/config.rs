@@ -114,6 +114,12 @@ pub struct Config {
     pub congestion: Algorithm,
     /// Explicit congestion notification. DCTCP asks for it in any case.
     pub ecn: Ecn,
+    /// After an idle time longer than the RTO, begin with the initial window again (RFC 5681 §4.1), like Linux's
+    /// `tcp_slow_start_after_idle`.
+    pub restart_after_idle: bool,
+    /// Super-segments as Linux makes them: none larger than half of the congestion window (`tcp_cwnd_test`), all with PSH.
+    /// Off: as large as can be, for each costs a descriptor.
+    pub half_window_batches: bool,
     /// Spread what is sent over the round trip: segments leave no sooner than the window divided by the round-trip time
     /// allows. Off, as Linux without the fq scheduler.
     pub pacing: bool,
@@ -211,6 +217,8 @@ impl Default for Config {
             black_hole_detection: true,
             congestion: Algorithm::Cubic,
             ecn: Ecn::Accept,
+            restart_after_idle: true,
+            half_window_batches: false,
             pacing: false,
         }
     }

@@ -33,8 +33,7 @@ impl Port {
             Ok(is_udp)
         })?;
         if flags & libc::MSG_ERRQUEUE != 0 {
-            // Nothing is ever put there: no time stamps, no zero copy, and ICMP errors are told by the next call.
-            return Err(Errno::EAGAIN);
+            return self.receive_error(fd, is_udp);
         }
         let len = len.min(MOST);
         if is_udp {
@@ -59,13 +58,31 @@ impl Port {
         let control = self.call(|core| {
             let tcp = core.files.tcp(fd)?;
             let queued = tcp.options.tell_queued.then(|| tcp.inquire());
-            Ok(queued.map_or_else(Vec::new, |n| control(libc::SOL_TCP, TCP_CM_INQ, n)))
+            Ok(queued.map_or_else(Vec::new, |n| {
+                control(libc::SOL_TCP, TCP_CM_INQ, &n.to_ne_bytes())
+            }))
         })?;
         Ok(Message {
             bytes,
             count,
             control,
             ..Message::default()
+        })
+    }
+
+    /// The oldest of the error queue; never waits. ICMP errors are not put there: the next call tells them.
+    fn receive_error(&self, fd: i32, is_udp: bool) -> Result<Message> {
+        if is_udp {
+            return Err(Errno::EAGAIN);
+        }
+        self.call(|core| {
+            let tcp = core.files.tcp(fd)?;
+            let (level, kind, data) = tcp.errors.take(tcp.family).ok_or(Errno::EAGAIN)?;
+            Ok(Message {
+                flags: libc::MSG_ERRQUEUE,
+                control: control(level, kind, &data),
+                ..Message::default()
+            })
         })
     }
 
@@ -174,6 +191,12 @@ impl Port {
                 }
             }
         });
+        if done > 0 && flags & libc::MSG_ZEROCOPY != 0 {
+            self.call(|core| {
+                core.files.tcp(fd)?.note_zero_copy();
+                Ok(())
+            })?;
+        }
         match result {
             Err(_) if done > 0 => Ok(done),
             other => other.map(|()| done),
@@ -205,13 +228,13 @@ impl Port {
     }
 }
 
-/// A `struct cmsghdr` with an int, padded as CMSG_SPACE is.
-fn control(level: i32, kind: i32, value: i32) -> Vec<u8> {
+/// A `struct cmsghdr` with its data, padded as CMSG_SPACE is.
+fn control(level: i32, kind: i32, data: &[u8]) -> Vec<u8> {
     let header = size_of::<libc::cmsghdr>();
-    let mut bytes = (header + size_of::<i32>()).to_ne_bytes().to_vec();
+    let mut bytes = (header + data.len()).to_ne_bytes().to_vec();
     bytes.extend(level.to_ne_bytes());
     bytes.extend(kind.to_ne_bytes());
-    bytes.extend(value.to_ne_bytes());
+    bytes.extend(data);
     bytes.resize(bytes.len().next_multiple_of(size_of::<usize>()), 0);
     bytes
 }

@@ -14,8 +14,8 @@ pub(crate) use ffi::{Errno, Table};
 pub(crate) use notation::Packet;
 use notation::{Ends, Peer};
 
-/// Without the machine's sysctls: a test means the same everywhere.
-pub(crate) const FLAGS: &std::ffi::CStr = c"sysctl=none";
+/// Without the machine's sysctls: a test means the same everywhere. Segments as they are on the wire.
+pub(crate) const FLAGS: &std::ffi::CStr = c"sysctl=none,tso=cut";
 
 pub(crate) const LOCAL: &str = "192.168.0.1";
 pub(crate) const REMOTE: &str = "192.0.2.1";

@@ -81,7 +81,10 @@ impl Connection {
         duplicate: bool,
     ) -> Events {
         let before = self.snd.acked_offset();
-        let window_limited = self.snd.una < self.snd.limited_until;
+        let cwnd = self.control.window();
+        let window_limited = self
+            .snd
+            .is_window_used(cwnd, cwnd < self.control.ssthresh());
         let recovering = self.recovery.phase;
         let mut news = self.update_scoreboard(now, segment, ack);
         news.duplicate = duplicate;

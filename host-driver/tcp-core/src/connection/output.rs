@@ -157,7 +157,10 @@ impl Connection {
         if !self.snd.has_unsent() {
             return None;
         }
-        if self.snd.una == self.snd.max && self.snd.last_sent.elapsed(now) > self.rtt.rto() {
+        if self.settings.restart_after_idle
+            && self.snd.una == self.snd.max
+            && self.snd.last_sent.elapsed(now) > self.rtt.rto()
+        {
             self.control.on_idle(now);
         }
         let start = self.snd.max;
@@ -187,6 +190,8 @@ impl Connection {
         let max = self.snd.seq(self.snd.max);
         self.board.push(max, Micros::new(now), grain);
         self.recovery.on_sent(self.snd.max - start);
+        self.snd
+            .note_usage(self.snd.in_flight() >= self.control.window());
         self.tail_moved = true;
         if self.snd.timed.is_none() && !self.recovery.is_active() {
             self.snd.time_from((start + mss).min(self.snd.max), now);
@@ -221,15 +226,23 @@ impl Connection {
         // super-segment repeats its header.
         let batch = if self.ecn_reduced || self.is_urgent(snd.max) {
             queued.min(mss)
-        } else if queued <= u64::from(self.settings.max_transmit) && !self.settings.pacing {
-            queued
         } else {
-            queued.min(self.largest_batch())
+            let most = if self.settings.half_window_batches {
+                whole(window_limit / 2).max(mss)
+            } else {
+                u64::MAX
+            };
+            if queued <= most.min(self.settings.max_transmit.into()) && !self.settings.pacing {
+                queued
+            } else {
+                queued.min(self.largest_batch()).min(most)
+            }
         };
         let allowed = window.min(congestion).min(batch);
         if queued > allowed {
             if congestion < window && congestion < queued {
-                self.snd.limited_until = self.snd.max + whole(allowed);
+                // What is sent now, if anything, is noted when it is.
+                self.snd.note_usage(true);
             }
             if allowed >= mss {
                 let wait = self.defers(allowed, batch, pipe);
@@ -331,8 +344,11 @@ impl Connection {
         if fin {
             flags |= Flags::FIN;
         }
-        // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued.
-        if end > start && end == self.snd.data_end() {
+        // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued. On the last of a super-segment too, if
+        // so told: a receiver that coalesces need not wait for more.
+        let super_segment =
+            self.settings.half_window_batches && end - start > u64::from(self.mss());
+        if end > start && (super_segment || end == self.snd.data_end()) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
             //# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data to be
             //# sent) (MUST-61).

@@ -39,11 +39,47 @@ pub(super) struct SendSpace {
     pub(super) timed: Option<(SeqNumber, Stamp)>,
     /// SND.UP: one past the last urgent byte.
     pub(super) urgent_end: u64,
-    /// Data up to here was sent while the congestion window held more back.
-    pub(super) limited_until: u64,
+    /// How far the congestion window is used.
+    pub(super) usage: Usage,
+}
+
+/// How much of the congestion window the last window of data used (Linux's `tcp_cwnd_validate`): one that is not used is not
+/// tested (RFC 7661 §4.1).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Usage {
+    /// Where that window of data ends.
+    end: SeqNumber,
+    /// Most that was in flight, in bytes.
+    most: u32,
+    /// The congestion window held data back.
+    limited: bool,
 }
 
 impl SendSpace {
+    /// Data was sent, or held back by the congestion window: `limited`.
+    pub(super) fn note_usage(&mut self, limited: bool) {
+        let in_flight = u32::try_from(self.in_flight()).unwrap_or(u32::MAX);
+        let usage = self.usage;
+        let over = usage.end <= self.seq(self.una);
+        if over || limited || (!usage.limited && in_flight > usage.most) {
+            self.usage = Usage {
+                end: self.seq(self.max),
+                most: in_flight,
+                limited,
+            };
+        }
+    }
+
+    /// Whether a congestion window of `cwnd` bytes is used so much that it may grow: all of it, or more than half in slow
+    /// start, where acknowledgements double it.
+    pub(super) fn is_window_used(&self, cwnd: u64, slow_start: bool) -> bool {
+        if slow_start {
+            cwnd < 2 * u64::from(self.usage.most)
+        } else {
+            self.usage.limited
+        }
+    }
+
     pub(super) fn new(iss: SeqNumber) -> Self {
         Self {
             iss,
@@ -60,7 +96,7 @@ impl SendSpace {
             last_sent: Tick::default(),
             timed: None,
             urgent_end: 0,
-            limited_until: 0,
+            usage: Usage::default(),
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) nagle: bool,
     pub(super) cork: bool,
     pub(super) pacing: bool,
+    pub(super) restart_after_idle: bool,
+    pub(super) half_window_batches: bool,
     pub(super) black_hole_detection: bool,
     /// Zero: none.
     pub(super) user_timeout: Millis,
@@ -37,6 +39,8 @@ impl Settings {
             nagle: config.nagle,
             cork: false,
             pacing: config.pacing,
+            restart_after_idle: config.restart_after_idle,
+            half_window_batches: config.half_window_batches,
             black_hole_detection: config.black_hole_detection,
             user_timeout: config.user_timeout.unwrap_or_default().into(),
             quick_acks: config.quick_acks,

@@ -5,6 +5,7 @@ mod sol_tcp;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tcp_core::KeepAlive;
 use tcp_core::congestion::Algorithm;
 
 use super::tcp::{State, Tcp};
+use super::values::{bytes, int};
 use crate::address::Family;
 use crate::errno::{Errno, Result};
 use crate::port::Patience;
@@ -51,6 +53,10 @@ pub(crate) struct Options {
     /// TCP_INQ.
     pub(crate) tell_queued: bool,
     pub(crate) receive_errors: bool,
+    /// SO_ZEROCOPY.
+    pub(crate) zero_copy: bool,
+    /// Options without an effect here that Linux keeps and tells, by level and name.
+    kept: BTreeMap<(i32, i32), i32>,
     priority: i32,
     /// SO_OOBINLINE.
     pub(crate) inline: bool,
@@ -58,6 +64,20 @@ pub(crate) struct Options {
     hops: Option<u8>,
     class: u8,
 }
+
+/// Options that are kept and told, and change nothing here: the machine has one route, one processor that matters, and time
+/// that is virtual.
+const KEPT: [(i32, i32); 9] = [
+    (libc::SOL_SOCKET, libc::SO_MARK),
+    (libc::SOL_SOCKET, libc::SO_DONTROUTE),
+    (libc::SOL_SOCKET, libc::SO_BUSY_POLL),
+    (libc::SOL_SOCKET, libc::SO_INCOMING_CPU),
+    (libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT),
+    (libc::SOL_IP, libc::IP_FREEBIND),
+    (libc::SOL_IP, libc::IP_TRANSPARENT),
+    (libc::SOL_TCP, libc::TCP_THIN_LINEAR_TIMEOUTS),
+    (libc::SOL_TCP, libc::TCP_THIN_DUPACK),
+];
 
 /// SOCK_MIN_RCVBUF and SOCK_MIN_SNDBUF of Linux on 64 bits.
 const LEAST_RECEIVE: usize = 2304;
@@ -88,6 +108,8 @@ impl Options {
             unsent_low_water: 0,
             tell_queued: false,
             receive_errors: false,
+            zero_copy: false,
+            kept: BTreeMap::new(),
             priority: 0,
             inline: false,
             hops: None,
@@ -157,6 +179,10 @@ fn duration(millis: u32) -> Option<Duration> {
 impl Tcp {
     /// setsockopt(2)
     pub(crate) fn set_option(&mut self, level: i32, option: i32, value: &[u8]) -> Result<()> {
+        if KEPT.contains(&(level, option)) {
+            self.options.kept.insert((level, option), int(value)?);
+            return Ok(());
+        }
         match level {
             libc::SOL_SOCKET => self.set_socket_option(option, value),
             libc::SOL_TCP => self.set_tcp_option(option, value),
@@ -168,6 +194,10 @@ impl Tcp {
 
     /// getsockopt(2)
     pub(crate) fn get_option(&mut self, level: i32, option: i32) -> Result<Vec<u8>> {
+        if KEPT.contains(&(level, option)) {
+            let value = self.options.kept.get(&(level, option));
+            return Ok(bytes(value.copied().unwrap_or(0)));
+        }
         match level {
             libc::SOL_SOCKET => self.get_socket_option(option),
             libc::SOL_TCP => self.get_tcp_option(option),

@@ -16,6 +16,12 @@ impl Tcp {
             libc::SO_REUSEADDR => options.reuse_address = number != 0,
             libc::SO_REUSEPORT => options.reuse_port = number != 0,
             libc::SO_PRIORITY => options.priority = number,
+            libc::SO_ZEROCOPY => {
+                if !(0..=1).contains(&number) {
+                    return Err(Errno::EINVAL);
+                }
+                options.zero_copy = number != 0;
+            }
             libc::SO_OOBINLINE => {
                 options.inline = number != 0;
                 let on = options.inline;
@@ -78,6 +84,7 @@ impl Tcp {
             libc::SO_REUSEADDR => options.reuse_address.into(),
             libc::SO_REUSEPORT => options.reuse_port.into(),
             libc::SO_PRIORITY => options.priority,
+            libc::SO_ZEROCOPY => options.zero_copy.into(),
             libc::SO_OOBINLINE => options.inline.into(),
             libc::SO_KEEPALIVE => options.keep_alive.into(),
             libc::SO_RCVBUF => {

@@ -1,6 +1,5 @@
 use super::sol_tcp::{TCP_INQ, retransmissions, time_of};
 use super::*;
-use crate::socket::values::{bytes, int};
 use crate::sysctl::Sysctls;
 
 fn socket() -> Tcp {

@@ -54,5 +54,6 @@ impl Tcp {
             stream.abort();
         }
         self.seen = Seen::default();
+        self.written = 0;
     }
 }

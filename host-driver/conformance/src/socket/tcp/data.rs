@@ -47,6 +47,7 @@ impl Tcp {
         match sent {
             Ok(n) => {
                 self.blocked |= n < bytes.len();
+                self.written += n as u64;
                 Ok(Attempt::Done(n))
             }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
@@ -55,6 +56,22 @@ impl Tcp {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What was written last came with MSG_ZEROCOPY: its end is told on the error queue.
+    pub(crate) fn note_zero_copy(&mut self) {
+        if self.options.zero_copy {
+            self.errors.begin(self.written);
+        }
+    }
+
+    /// Looks which sends are over. True if there is something new to tell.
+    pub(super) fn complete_sends(&mut self) -> bool {
+        let offset = match self.status() {
+            Some(status) if !status.over => self.written - status.unacknowledged.min(self.written),
+            _ => u64::MAX,
+        };
+        self.errors.acknowledge(offset)
     }
 
     /// MSG_MORE: more follows, so that what does not fill a segment waits for it. Without it, the cork is as the option says.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use longshore_sockets::{SocketConfig, Status, TcpListener, TcpStream};
 
+use super::error_queue::ErrorQueue;
 use super::options::Options;
 use super::wake::Seen;
 use crate::address::Family;
@@ -28,6 +29,9 @@ pub(crate) struct Tcp {
     seen: Seen,
     /// Somebody found no room to write (Linux: SOCK_NOSPACE).
     blocked: bool,
+    /// Stream bytes written so far.
+    written: u64,
+    pub(crate) errors: ErrorQueue,
 }
 
 /// What the socket is.
@@ -53,6 +57,8 @@ impl Tcp {
             state: State::Fresh,
             seen: Seen::default(),
             blocked: false,
+            written: 0,
+            errors: ErrorQueue::default(),
         }
     }
 

@@ -75,12 +75,20 @@ impl Tcp {
                 }
             }
         }
+        if !self.errors.is_empty() {
+            mask |= libc::EPOLLERR;
+        }
         mask as u32
     }
 
     /// Events that would have woken whoever polls the socket, since the last call.
     pub(crate) fn take_wakeups(&mut self) -> u32 {
-        match &self.state {
+        let errors = if self.complete_sends() {
+            libc::EPOLLERR as u32
+        } else {
+            0
+        };
+        let keys = match &self.state {
             State::Fresh => 0,
             State::Listening(listeners) => {
                 let queued = listeners.iter().map(TcpListener::queued).sum();
@@ -91,6 +99,7 @@ impl Tcp {
                 let least = self.options.receive_low_water as u64;
                 self.seen.stream(status, least, &mut self.blocked)
             }
-        }
+        };
+        keys | errors
     }
 }
