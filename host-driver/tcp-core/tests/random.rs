@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tcp_core::testing::{Faults, Pair, Reader, pattern};
+use tcp_core::testing::{Faults, Pair, Reader, Watched, pattern};
 use tcp_core::{
     Config, Connection, Flags, HalfOpen, HalfOpenOutcome, Initial, KeepAlive, MAX_HEADER_LEN,
-    Options, Ports, Received, SackBlocks, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps,
-    Transmit, reset_for,
+    Options, Ports, Segment, SeqNumber, State, TimeWaitOutcome, Timestamps, Transmit, reset_for,
 };
 
 const ISS: SeqNumber = SeqNumber(u32::MAX - 3000);
@@ -160,16 +159,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A connection and what is known of it from outside.
+/// A connection and a peer's clock.
 struct Subject {
-    tcp: Connection,
-    now: Duration,
-    buffer: u64,
-    /// One past the highest number sent, and what the peer was last told to be acknowledged.
-    snd_nxt: SeqNumber,
-    rcv_nxt: SeqNumber,
-    /// The right edge of the window that was offered.
-    edge: SeqNumber,
+    watched: Watched,
     last_timestamp: u32,
 }
 
@@ -220,74 +212,14 @@ impl Subject {
             assert_eq!(outcome, HalfOpenOutcome::Complete);
             Connection::from_half_open(now, config, &entry, &ack).0
         };
-        assert_eq!(tcp.state(), State::Established);
         Self {
-            tcp,
-            now,
-            buffer: u64::from(config.receive_buffer),
-            snd_nxt: ISS + 1,
-            rcv_nxt: IRS + 1,
-            edge: IRS + 1,
+            watched: Watched::new(tcp, now, (ISS, IRS), config.receive_buffer),
             last_timestamp: 100,
         }
     }
 
-    fn received(&self, received: Received, len: u32) {
-        if let Some(place) = received.placement {
-            assert!(place.len > 0);
-            assert!(place.skip + place.len <= len);
-            assert!(place.offset >= self.tcp.consumed_offset());
-            let end = place.offset + u64::from(place.len);
-            assert!(end <= self.tcp.consumed_offset() + self.buffer);
-        }
-    }
-
-    fn poll(&mut self) {
-        for n in 0.. {
-            assert!(n < 1000, "poll_transmit does not end");
-            let state = self.tcp.state();
-            let Some(transmit) = self.tcp.poll_transmit(self.now) else {
-                break;
-            };
-            let reset = transmit.flags.contains(Flags::RST);
-            assert!(
-                state != State::Closed || reset,
-                "{transmit:?} after the end"
-            );
-            if reset {
-                continue;
-            }
-            assert!(transmit.flags.contains(Flags::ACK));
-            assert!(transmit.payload.start <= transmit.payload.end);
-            assert!(transmit.mss > 0);
-            if !transmit.payload.is_empty() {
-                assert!(transmit.payload.start >= self.tcp.acked_offset());
-                assert!(transmit.payload.end <= self.tcp.written_offset());
-                assert_eq!(transmit.seq, ISS + 1 + transmit.payload.start as u32);
-            }
-            let end = transmit.to_segment(Ports::default()).len();
-            if transmit.seq + end > self.snd_nxt {
-                self.snd_nxt = transmit.seq + end;
-            }
-            assert!(transmit.ack >= self.rcv_nxt, "the ACK went back");
-            self.rcv_nxt = transmit.ack;
-            let shift = self.tcp.info().window_shifts.1;
-            let edge = transmit.ack + (u32::from(transmit.window) << shift);
-            // RFC 7323 §2.4: rounding may take back less than one unit of the scale, and a FIN
-            // takes a number.
-            let slack = 1 << shift;
-            assert!(
-                edge + slack >= self.edge,
-                "the window shrank: {edge:?} {:?}",
-                self.edge
-            );
-            if edge > self.edge {
-                self.edge = edge;
-            }
-        }
-    }
-
     fn step(&mut self, step: &Step) {
+        let watched = &mut self.watched;
         match *step {
             Step::Segment {
                 seq,
@@ -299,75 +231,55 @@ impl Subject {
                 timestamp,
                 ref sack,
             } => {
-                let mut blocks = SackBlocks::default();
-                for &(before, len) in sack {
-                    let left = self.snd_nxt - before;
-                    blocks.push(left, left + len);
-                }
+                let (seq, ack) = watched.numbers(seq, ack);
                 let timestamps = timestamp.map(|ahead| Timestamps {
                     value: self.last_timestamp.wrapping_add_signed(ahead),
-                    echo: (self.now.as_millis() as u32).wrapping_add(u32::MAX - 6000),
+                    echo: (watched.now.as_millis() as u32).wrapping_add(u32::MAX - 6000),
                 });
                 let segment = Segment {
-                    seq: SeqNumber(self.rcv_nxt.0.wrapping_add_signed(seq)),
-                    ack: SeqNumber(self.snd_nxt.0.wrapping_add_signed(ack)),
+                    seq,
+                    ack,
                     ports: Ports::default(),
                     flags: Flags::from_bits_retain(flags),
                     window,
                     urgent: 0,
                     options: Options {
                         timestamps,
-                        sack: blocks,
+                        sack: watched.sack(sack.iter().copied()),
                         ..Options::default()
                     },
                     payload_len: len,
                     segments,
                     ce: len % 3 == 0,
                 };
-                let received = self.tcp.on_segment(self.now, &segment);
-                self.received(received, len);
+                watched.on_segment(&segment);
             }
             Step::Write(len) => {
-                let _ = self.tcp.write(len);
+                let _ = watched.tcp.write(len);
             }
-            Step::Consume(len) => self.tcp.consume(len),
-            Step::Pass(millis) => self.now += Duration::from_millis(millis),
-            Step::Expire => {
-                if let Some(at) = self.tcp.next_timeout() {
-                    self.now = self.now.max(at);
-                }
-                self.tcp.on_timeout(self.now);
-            }
-            Step::ShutdownWrite => self.tcp.shutdown_write(),
-            Step::Close => self.tcp.close(self.now),
-            Step::Poll => self.poll(),
+            Step::Consume(len) => watched.tcp.consume(len),
+            Step::Pass(millis) => watched.now += Duration::from_millis(millis),
+            Step::Expire => watched.expire(),
+            Step::ShutdownWrite => watched.tcp.shutdown_write(),
+            Step::Close => watched.tcp.close(watched.now),
+            Step::Poll => watched.poll(),
             Step::TooBig(mss, before) => {
-                self.tcp
-                    .on_packet_too_big(self.now, self.snd_nxt - before, mss);
+                let seq = watched.sent(before);
+                watched.tcp.on_packet_too_big(watched.now, seq, mss);
             }
             Step::WriteUrgent(len) => {
-                let _ = self.tcp.write_urgent(len);
+                let _ = watched.tcp.write_urgent(len);
             }
             Step::KeepAlive(on) => {
                 let settings = on.then(KeepAlive::default);
-                self.tcp.set_keep_alive(self.now, settings);
+                watched.tcp.set_keep_alive(watched.now, settings);
             }
             Step::UserTimeout(millis) => {
                 let limit = (millis > 0).then(|| Duration::from_millis(millis));
-                self.tcp.set_user_timeout(limit);
+                watched.tcp.set_user_timeout(limit);
             }
         }
-        let tcp = &self.tcp;
-        assert!(tcp.acked_offset() <= tcp.written_offset());
-        assert!(tcp.consumed_offset() <= tcp.readable_offset());
-        assert!(tcp.readable_offset() <= tcp.consumed_offset() + self.buffer);
-        let info = tcp.info();
-        assert!(info.cwnd >= u64::from(info.mss));
-        assert!(info.cwnd <= 1 << 30, "{info:?}");
-        assert!(info.sacked + info.lost <= info.in_flight, "{info:?}");
-        if tcp.state() == State::Closed {
-            assert_eq!(tcp.next_timeout(), None);
-        }
+        watched.check();
     }
 }
 
@@ -394,12 +306,12 @@ proptest! {
             subject.step(step);
         }
         // Left alone, it comes to an end or to rest.
-        subject.tcp.close(subject.now);
+        subject.watched.tcp.close(subject.watched.now);
         for _ in 0..200 {
             subject.step(&Step::Poll);
             subject.step(&Step::Expire);
         }
-        prop_assert_eq!(subject.tcp.state(), State::Closed);
+        prop_assert_eq!(subject.watched.tcp.state(), State::Closed);
     }
 }
 
@@ -471,8 +383,8 @@ proptest! {
     ) {
         let config = Config { timestamps, ..Config::default() };
         let mut subject = Subject::new(&config, true);
-        subject.tcp.shutdown_write();
-        subject.poll();
+        subject.watched.tcp.shutdown_write();
+        subject.watched.poll();
         let fin = Step::Segment {
             seq: 0,
             ack: 0,
@@ -484,13 +396,13 @@ proptest! {
             sack: Vec::new(),
         };
         subject.step(&fin);
-        let mut record = subject.tcp.time_wait().expect("TIME-WAIT");
+        let mut record = subject.watched.tcp.time_wait().expect("TIME-WAIT");
         for segment in &segments {
-            let outcome = record.on_segment(subject.now, segment);
+            let outcome = record.on_segment(subject.watched.now, segment);
             if segment.flags.contains(Flags::RST) {
                 prop_assert!(!matches!(outcome, TimeWaitOutcome::Acknowledge(_)));
             }
-            prop_assert!(record.expires() >= subject.now);
+            prop_assert!(record.expires() >= subject.watched.now);
         }
         for segment in &segments {
             let reply = reset_for(segment);

@@ -161,17 +161,29 @@ impl World {
 
     fn icmp(&mut self, icmp: &Icmp) {
         let at = usize::from(icmp.connection) % self.peers.len();
-        // The packet of ours that is quoted.
-        let transport = self.peers[at].quoted(icmp.seq);
+        let header = self.peers[at].quoted(icmp.seq);
+        let about = (IpNumber::TCP, header, icmp.cut);
+        self.error([icmp.kind, icmp.code], icmp.rest, about);
+    }
+
+    fn datagram_icmp(&mut self, icmp: &DatagramIcmp) {
+        let header = self.datagrams.quoted(icmp.socket, icmp.port);
+        let about = (IpNumber::UDP, header, icmp.cut);
+        self.error([icmp.kind, icmp.code], icmp.rest, about);
+    }
+
+    /// An ICMP message about a packet of ours: its protocol, what it held, and bytes that the quote lacks.
+    fn error(&mut self, kind: [u8; 2], rest: u32, about: (IpNumber, Vec<u8>, u8)) {
+        let (protocol, transport, cut) = about;
         let ours = Envelope {
             source: self.ours,
             destination: self.theirs,
             ..self.envelope()
         };
-        let quoted = build(&ours, IpNumber::TCP, transport, None);
-        let cut = usize::from(icmp.cut).min(quoted.len() - 14);
-        let mut message = vec![icmp.kind, icmp.code, 0, 0];
-        message.extend(icmp.rest.to_be_bytes());
+        let quoted = build(&ours, protocol, transport, None);
+        let cut = usize::from(cut).min(quoted.len() - 14);
+        let mut message = vec![kind[0], kind[1], 0, 0];
+        message.extend(rest.to_be_bytes());
         message.extend(&quoted[14..quoted.len() - cut]);
         let protocol = self.icmp_protocol();
         self.inject(&build(&self.envelope(), protocol, message, Some(2)));
@@ -231,22 +243,6 @@ impl World {
         watch.check(expected.as_ref().map(|(arrival, _)| arrival));
         let counts = self.datagrams.settle(expected, counted, &watch);
         assert_eq!(counts, counted, "in and dropped: {watch:?}");
-    }
-
-    fn datagram_icmp(&mut self, icmp: &DatagramIcmp) {
-        let ours = Envelope {
-            source: self.ours,
-            destination: self.theirs,
-            ..self.envelope()
-        };
-        let header = self.datagrams.quoted(icmp.socket, icmp.port);
-        let quoted = build(&ours, IpNumber::UDP, header, None);
-        let cut = usize::from(icmp.cut).min(quoted.len() - 14);
-        let mut message = vec![icmp.kind, icmp.code, 0, 0];
-        message.extend(icmp.rest.to_be_bytes());
-        message.extend(&quoted[14..quoted.len() - cut]);
-        let protocol = self.icmp_protocol();
-        self.inject(&build(&self.envelope(), protocol, message, Some(2)));
     }
 
     fn call(&mut self, call: &Call) {

@@ -8,12 +8,14 @@ mod host;
 mod link;
 mod pair;
 mod ring;
+mod watched;
 
 pub use coalesce::coalesce;
 pub use host::{Host, Reader};
 pub use link::{Faults, Link, Packet};
 pub use pair::{Outcome, Pair, Stuck};
 pub use ring::Ring;
+pub use watched::Watched;
 
 /// The seed of a random test: `LONGSHORE_SEED` if it is set, else `default`. Printed, so that a
 /// failure shows it.
