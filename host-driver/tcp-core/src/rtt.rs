@@ -35,12 +35,12 @@ impl RttEstimator {
         }
     }
 
-    pub(crate) fn srtt(&self) -> Option<Duration> {
-        self.measured.then(|| self.srtt.into())
+    pub(crate) fn srtt(&self) -> Option<Stamp> {
+        self.measured.then_some(self.srtt)
     }
 
-    pub(crate) fn rttvar(&self) -> Option<Duration> {
-        self.measured.then(|| self.rttvar.into())
+    pub(crate) fn rttvar(&self) -> Option<Stamp> {
+        self.measured.then_some(self.rttvar)
     }
 
     /// SRTT in microseconds; 0 before the first measurement.
@@ -62,8 +62,8 @@ impl RttEstimator {
     //# The RTO MUST be computed according to the algorithm in [10], including Karn's algorithm for taking RTT
     //# samples (MUST-18).
     /// RFC 6298 §2: a measurement `r`, never of a retransmitted segment (§3, Karn).
-    pub(crate) fn sample(&mut self, r: Duration) {
-        let r = Stamp::from(r).0;
+    pub(crate) fn sample(&mut self, r: Stamp) {
+        let r = r.0;
         let micros = u32::try_from(r / 1000).unwrap_or(u32::MAX).max(1);
         if self.measured {
             // §2.3: RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'|, then SRTT <- 7/8 SRTT + 1/8 R'.
@@ -85,24 +85,16 @@ impl RttEstimator {
     //# the sender SHOULD set RTO <- 1 second, though the "backing off" on repeated retransmission discussed in
     //# (5.5) still applies.
     /// The RTO, backed off as often as the timer expired in a row.
-    pub(crate) fn rto(&self) -> Duration {
+    pub(crate) fn rto(&self) -> Stamp {
         let base = if self.measured {
             // §2.3: RTO <- SRTT + max(G, K*RTTVAR). The floor is Linux's: under the variance term.
-            Duration::from_nanos(
-                self.srtt.0
-                    + Stamp::from(Duration::from(self.min))
-                        .0
-                        .max(self.rttvar.0 * 4),
-            )
+            self.srtt.0 + Stamp::from(self.min).0.max(self.rttvar.0 * 4)
         } else {
-            self.initial.into()
+            Stamp::from(self.initial).0
         };
         // §2.5: a maximum may be placed on the RTO.
-        let max = Duration::from(self.max);
-        if self.backoff == 0 {
-            return base.min(max);
-        }
-        base.saturating_mul(1 << self.backoff.min(31)).min(max)
+        let max = Stamp::from(self.max);
+        Stamp(base.saturating_mul(1 << self.backoff.min(31))).min(max)
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5
@@ -138,12 +130,12 @@ impl RttEstimator {
 mod tests {
     use super::*;
 
-    const fn ms(n: u64) -> Duration {
-        Duration::from_millis(n)
+    const fn ms(n: u32) -> Stamp {
+        Stamp::from_millis(n)
     }
 
     fn estimator() -> RttEstimator {
-        RttEstimator::new(ms(1000), ms(200), ms(120_000))
+        RttEstimator::new(ms(1000).into(), ms(200).into(), ms(120_000).into())
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6298#section-2
@@ -176,9 +168,9 @@ mod tests {
     fn a_short_path_has_the_minimum_above_its_srtt() {
         let mut rtt = estimator();
         for _ in 0..50 {
-            rtt.sample(Duration::from_micros(80));
+            rtt.sample(Stamp::from_micros(80));
         }
-        assert_eq!(rtt.rto(), ms(200) + Duration::from_micros(80));
+        assert_eq!(rtt.rto(), Stamp(ms(200).0 + 80_000));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5
@@ -190,7 +182,7 @@ mod tests {
         rtt.sample(ms(100));
         let base = rtt.rto();
         rtt.back_off();
-        assert_eq!(rtt.rto(), base * 2);
+        assert_eq!(rtt.rto(), Stamp(base.0 * 2));
         for _ in 0..300 {
             rtt.back_off();
         }

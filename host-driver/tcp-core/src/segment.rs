@@ -103,7 +103,10 @@ impl Segment {
     /// Payload of the largest wire segment in this one, as far as can be told.
     #[must_use]
     pub(crate) fn wire_payload(&self) -> u32 {
-        self.payload_len.div_ceil(u32::from(self.segments.max(1)))
+        if self.segments <= 1 {
+            return self.payload_len;
+        }
+        self.payload_len.div_ceil(u32::from(self.segments))
     }
 
     pub(crate) const fn has(&self, flags: Flags) -> bool {

@@ -3,18 +3,29 @@
 use core::time::Duration;
 
 /// An instant in nanoseconds since the caller's epoch, or a span of nanoseconds.
+///
+/// What is done for every segment is reckoned in these: a [`Duration`]'s seconds and nanoseconds cost a division to make and
+/// a carry to add.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stamp(pub(crate) u64);
 
 impl Stamp {
     /// How long ago it was, at `now`.
-    pub(crate) fn elapsed(self, now: Duration) -> Duration {
-        Duration::from_nanos(nanos(now).saturating_sub(self.0))
+    pub(crate) fn elapsed(self, now: Duration) -> Self {
+        Self(nanos(now).saturating_sub(self.0))
     }
 
     /// In microseconds.
     pub(crate) fn micros(self) -> u32 {
         u32::try_from(self.0 / 1000).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) const fn from_micros(micros: u32) -> Self {
+        Self(micros as u64 * 1000)
+    }
+
+    pub(crate) const fn from_millis(millis: u32) -> Self {
+        Self(millis as u64 * 1_000_000)
     }
 }
 
@@ -46,6 +57,11 @@ impl Deadline {
 
     pub(crate) fn new(at: Duration) -> Self {
         Self(nanos(at).min(u64::MAX - 1))
+    }
+
+    /// `span` after `now`.
+    pub(crate) fn after(now: Duration, span: Stamp) -> Self {
+        Self(nanos(now).saturating_add(span.0).min(u64::MAX - 1))
     }
 
     pub(crate) const fn is_set(self) -> bool {
@@ -83,6 +99,12 @@ impl From<Millis> for Duration {
     }
 }
 
+impl From<Millis> for Stamp {
+    fn from(span: Millis) -> Self {
+        Self::from_millis(span.0)
+    }
+}
+
 /// An instant in milliseconds, modulo 2³² (49 days): for what is compared within hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tick(u32);
@@ -98,8 +120,8 @@ impl Tick {
     }
 
     /// How long ago it was, at `now`.
-    pub(crate) fn elapsed(self, now: Duration) -> Duration {
-        Duration::from_millis(u64::from(Self::new(now).0.wrapping_sub(self.0)))
+    pub(crate) fn elapsed(self, now: Duration) -> Stamp {
+        Stamp::from_millis(Self::new(now).0.wrapping_sub(self.0))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::time::Deadline;
+use crate::time::{Deadline, Millis};
 
 /// The pending acknowledgement.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl AckPolicy {
         unacked: u64,
         wire_payload: u32,
         mss: u16,
-        delay: Duration,
+        delay: Millis,
     ) {
         self.segment = self.segment.max(wire_payload.min(u32::from(mss)));
         // RFC 9293 §3.8.6.3, SHLD-19; RFC 5681 §4.2: "an ACK SHOULD be generated for at least every
@@ -53,7 +53,7 @@ impl AckPolicy {
         if unacked >= 2 * u64::from(self.segment) || (self.quick > 0 && !self.interactive) {
             self.now = true;
         } else if !self.deadline.is_set() {
-            self.deadline = Deadline::new(now + delay);
+            self.deadline = Deadline::after(now, delay.into());
         }
     }
 

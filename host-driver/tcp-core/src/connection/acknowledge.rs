@@ -12,7 +12,7 @@ use crate::congestion::CongestionControl as _;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
 use crate::seq::{SeqNumber, low};
-use crate::time::{Micros, Tick};
+use crate::time::{Deadline, Micros, Stamp, Tick};
 
 /// What an acknowledgement tells that was not known.
 #[derive(Debug, Default)]
@@ -153,7 +153,8 @@ impl Connection {
         // RFC 8985 §6.2 step 1: an echo from before a retransmission is not of that. Only for what was next for the peer:
         // what comes out of order does not change its echo (RFC 7323 §4.3).
         let next = self.snd.seq(self.snd.una);
-        let echo_age = match (self.timestamps, segment.options.timestamps) {
+        let timestamps = self.timestamps;
+        let echo_age = || match (timestamps, segment.options.timestamps) {
             (Some(state), Some(option)) => state.echo_age(now, option.echo),
             _ => None,
         };
@@ -169,7 +170,7 @@ impl Connection {
                 return;
             }
             let old = |age| age > at.since(record.sent) / 1000 + 1;
-            let genuine = record.start != next || !echo_age.is_some_and(old);
+            let genuine = !again || record.start != next || !echo_age().is_some_and(old);
             rack.update(&record, at, again, genuine, min_rtt);
             news.again |= again;
             if !again {
@@ -216,8 +217,8 @@ impl Connection {
         let (lost, timeout) = self.rack.detect(&mut self.board, Micros::new(now), at);
         match timeout {
             Some(micros) => {
-                let wait = Duration::from_micros(u64::from(micros));
-                self.timers.arm_early(Early::Reorder, now + wait);
+                let at = Deadline::after(now, Stamp::from_micros(micros));
+                self.timers.arm_early(Early::Reorder, at);
             }
             None => self.timers.stop_early(Early::Reorder),
         }
@@ -416,10 +417,14 @@ impl Connection {
     }
 
     fn grow(&mut self, now: Duration, acked: u64, window_limited: bool, after_timeout: bool) {
+        // A window that is not used is not tested, whatever the algorithm: most of a dialogue's acknowledgements end here.
+        if !window_limited {
+            return;
+        }
         let sample = AckSample {
             now,
             acked,
-            srtt: self.rtt.srtt(),
+            srtt: self.rtt.srtt().map(Duration::from),
             mss: self.mss(),
             window_limited,
             after_timeout,
@@ -482,8 +487,7 @@ impl Connection {
             Some(_) => {}
             None => {
                 if let Some(sent) = news.once.filter(|_| !news.again) {
-                    self.rtt
-                        .sample(Duration::from_micros(u64::from(at.since(sent))));
+                    self.rtt.sample(Stamp::from_micros(at.since(sent)));
                 } else if let (Some(state), Some(option)) =
                     (self.timestamps, segment.options.timestamps)
                     && let Some(round_trip) = state.echo_age(now, option.echo)
@@ -491,8 +495,7 @@ impl Connection {
                         .recovery
                         .is_measurable(at, round_trip.saturating_mul(1000))
                 {
-                    self.rtt
-                        .sample(Duration::from_millis(u64::from(round_trip)));
+                    self.rtt.sample(Stamp::from_millis(round_trip));
                 }
             }
         }

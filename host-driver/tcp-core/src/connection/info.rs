@@ -67,9 +67,9 @@ impl Connection {
     pub fn info(&self) -> Info {
         Info {
             state: self.state,
-            srtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
+            srtt: self.rtt.srtt().map(Into::into),
+            rttvar: self.rtt.rttvar().map(Into::into),
+            rto: self.rtt.rto().into(),
             cwnd: self.control.window(),
             ssthresh: self.control.ssthresh(),
             send_window: self.snd.wnd.into(),

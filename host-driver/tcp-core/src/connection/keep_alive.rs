@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Connection, State};
 use crate::config::KeepAlive;
 use crate::event::{ConnectionError, Events};
-use crate::time::{Deadline, Millis, Tick};
+use crate::time::{Deadline, Millis, Stamp, Tick};
 use crate::transmit::Transmit;
 
 /// What a connection keeps of its [`KeepAlive`].
@@ -64,7 +64,7 @@ impl Connection {
     pub(super) fn arm_keep_alive(&mut self, now: Duration) {
         let keep_alive = &mut self.keep_alive;
         if keep_alive.is_on() && self.state.is_synchronized() {
-            keep_alive.deadline = Deadline::new(now + keep_alive.idle.into());
+            keep_alive.deadline = Deadline::after(now, keep_alive.idle.into());
         } else {
             keep_alive.deadline = Deadline::NONE;
         }
@@ -85,19 +85,19 @@ impl Connection {
     /// RFC 9293 §3.8.4, MUST-26: only if nothing was heard for the interval, and (as Linux) nothing else is under way that
     /// would find the peer dead.
     pub(super) fn on_keep_alive_timeout(&mut self, now: Duration) -> Events {
-        let idle = Duration::from(self.keep_alive.idle);
+        let idle = Stamp::from(self.keep_alive.idle);
         let silence = self.heard.elapsed(now);
         if self.snd.in_flight() > 0 || self.snd.has_unsent() {
             self.arm_keep_alive(now);
             return Events::empty();
         }
         if silence < idle {
-            self.keep_alive.deadline = Deadline::new(now + (idle - silence));
+            self.keep_alive.deadline = Deadline::after(now, Stamp(idle.0 - silence.0));
             return Events::empty();
         }
-        let limit = Duration::from(self.settings.user_timeout);
+        let limit = Stamp::from(self.settings.user_timeout);
         // MUST-29: one unanswered probe is no proof. With a user time-out, that decides, as Linux.
-        let dead = if limit.is_zero() {
+        let dead = if limit == Stamp::default() {
             self.keep_alive.sent >= self.keep_alive.probes
         } else {
             self.keep_alive.sent > 0 && silence >= limit
@@ -108,7 +108,7 @@ impl Connection {
         }
         self.keep_alive.sent = self.keep_alive.sent.saturating_add(1);
         self.keep_alive.due = true;
-        self.keep_alive.deadline = Deadline::new(now + self.keep_alive.interval.into());
+        self.keep_alive.deadline = Deadline::after(now, self.keep_alive.interval.into());
         Events::empty()
     }
 
@@ -131,6 +131,6 @@ impl Connection {
     /// When the user time-out is over, if data waits for an acknowledgement or a window.
     pub(super) fn user_timeout_at(&self, now: Duration) -> Option<Duration> {
         let limit = Duration::from(self.settings.user_timeout);
-        (!limit.is_zero()).then(|| now + limit.saturating_sub(self.progress.elapsed(now)))
+        (!limit.is_zero()).then(|| now + limit.saturating_sub(self.progress.elapsed(now).into()))
     }
 }

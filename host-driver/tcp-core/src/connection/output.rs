@@ -15,13 +15,14 @@ use crate::transmit::Transmit;
 impl Connection {
     /// The next segment to send, if there is one. Call until it returns `None`.
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
-        if self.may_transmit() {
-            return self.next_transmit(now);
-        }
-        // Most calls end here: a caller asks until there is nothing, and after every batch of segments.
-        if cfg!(debug_assertions) {
+        // Most calls find nothing: a caller asks until there is nothing, and after every batch of segments.
+        let expected = self.may_transmit();
+        if expected || cfg!(debug_assertions) {
             let transmit = self.next_transmit(now);
-            debug_assert!(transmit.is_none(), "{transmit:?}");
+            debug_assert!(expected || transmit.is_none(), "{transmit:?}");
+            if transmit.is_some() {
+                return transmit;
+            }
         }
         if !matches!(self.state, State::Closed | State::TimeWait) {
             self.settle_timer(now);
@@ -30,31 +31,48 @@ impl Connection {
     }
 
     fn next_transmit(&mut self, now: Duration) -> Option<Transmit> {
-        if let Some(reset) = self.take_reset() {
-            return Some(reset);
+        if self.reset.is_some() {
+            return self.take_reset();
         }
-        let transmit = match self.state {
-            State::Closed => return None,
-            State::SynSent | State::SynReceived => self.poll_syn(now),
-            State::TimeWait => None,
-            _ => self
-                .poll_tail_probe(now)
-                .or_else(|| {
-                    if self.is_paced_out(now) {
-                        return None;
-                    }
-                    self.poll_retransmit(now).or_else(|| self.poll_data(now))
-                })
-                .or_else(|| self.poll_probe(now))
-                .or_else(|| self.poll_keep_alive(now)),
-        };
-        let transmit = transmit.or_else(|| self.poll_ack(now));
-        match &transmit {
-            Some(transmit) => self.count(transmit),
-            None if self.state != State::TimeWait => self.settle_timer(now),
-            None => {}
+        match self.state {
+            State::Closed => None,
+            State::SynSent | State::SynReceived => {
+                self.poll_syn(now).or_else(|| self.poll_ack(now))
+            }
+            State::TimeWait => self.poll_ack(now),
+            _ => self.next_synchronized(now),
         }
-        transmit
+    }
+
+    /// In the order of their urgency. Nothing is asked for that is not known to be wanted: a [`Transmit`] that is handed
+    /// on and on, maybe none, is what sending would cost.
+    fn next_synchronized(&mut self, now: Duration) -> Option<Transmit> {
+        if self.tail_probe_due
+            && let probe @ Some(_) = self.poll_tail_probe(now)
+        {
+            return probe;
+        }
+        if !self.is_paced_out(now) {
+            if self.board.lost() > 0
+                && let again @ Some(_) = self.poll_retransmit(now)
+            {
+                return again;
+            }
+            if let Some((end, fin)) = self.next_data(now) {
+                return Some(self.send_new(now, self.snd.max, end, fin));
+            }
+        }
+        if self.probe
+            && let probe @ Some(_) = self.poll_probe(now)
+        {
+            return probe;
+        }
+        if self.keep_alive.due
+            && let probe @ Some(_) = self.poll_keep_alive(now)
+        {
+            return probe;
+        }
+        self.poll_ack(now)
     }
 
     /// Whether [`Connection::poll_transmit`] may return something. `false` is certain: a call would only settle timers.
@@ -72,14 +90,9 @@ impl Connection {
                         || self.tail_probe_due
                         || self.probe
                         || self.keep_alive.due
-                        || self.board.first_lost().is_some()
+                        || self.board.lost() > 0
                 }
             }
-    }
-
-    fn count(&mut self, transmit: &Transmit) {
-        self.counters.segs_out += transmit.segment_count();
-        self.counters.bytes_out += transmit.payload_len();
     }
 
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.2
@@ -97,6 +110,7 @@ impl Connection {
             self.snd.time_from(1, now);
         }
         self.snd.max = 1;
+        self.counters.segs_out += 1;
         let offer = self.settings.offer;
         let answer = self.state == State::SynReceived;
         // RFC 7323 §2.2 and §3.2: a SYN-ACK has the options that the SYN had.
@@ -152,8 +166,8 @@ impl Connection {
         Some(transmit)
     }
 
-    /// New data, and the FIN.
-    fn poll_data(&mut self, now: Duration) -> Option<Transmit> {
+    /// New data, from SND.NXT to the position returned, and whether the FIN goes with it.
+    fn next_data(&mut self, now: Duration) -> Option<(u64, bool)> {
         if !self.snd.has_unsent() {
             return None;
         }
@@ -163,15 +177,11 @@ impl Connection {
         {
             self.control.on_idle(now);
         }
-        let start = self.snd.max;
         let len = self.sendable()?;
-        let end = start + len;
+        let end = self.snd.max + len;
         // RFC 9293 §3.10.4: the FIN follows all data; it takes a place in the window.
         let fin = self.snd.fin && end == self.snd.data_end() && end < self.snd.edge();
-        if len == 0 && !fin {
-            return None;
-        }
-        Some(self.send_new(now, start, end, fin))
+        (len > 0 || fin).then_some((end, fin))
     }
 
     /// Sends for the first time what lies between two positions, and the FIN if so told.
@@ -226,6 +236,8 @@ impl Connection {
         // super-segment repeats its header.
         let batch = if self.ecn_reduced || self.is_urgent(snd.max) {
             queued.min(mss)
+        } else if queued <= mss {
+            queued
         } else {
             let most = if self.settings.half_window_batches {
                 whole(window_limit / 2).max(mss)
@@ -321,9 +333,17 @@ impl Connection {
         Some(ack)
     }
 
+    /// `len` bytes go out in segments.
+    fn count(&mut self, len: u64) {
+        let mss = u64::from(self.mss());
+        self.counters.segs_out += if len <= mss { 1 } else { len.div_ceil(mss) };
+        self.counters.bytes_out += len;
+    }
+
     /// A segment with the data from position `start` to `end`, and everything that goes with it:
     /// it acknowledges and offers a window.
     pub(super) fn segment(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
+        self.count(end - start);
         let window = self.rcv.window_field(self.settings.offer.mss);
         self.rcv.acked = self.rcv.nxt;
         let mut options = Options {

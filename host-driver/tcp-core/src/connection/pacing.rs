@@ -55,8 +55,7 @@ impl Connection {
     pub(super) fn pace(&mut self, now: Duration, len: u64) {
         if let Some(rate) = self.pacing_rate() {
             let wait = len.saturating_mul(1_000_000_000) / rate;
-            let at = Stamp::from(now).0.saturating_add(wait);
-            self.departure = Deadline::new(Stamp(at).into());
+            self.departure = Deadline::after(now, Stamp(wait));
         }
     }
 

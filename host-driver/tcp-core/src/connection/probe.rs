@@ -5,13 +5,14 @@ use core::time::Duration;
 use super::timers::Early;
 use super::{Connection, Phase};
 use crate::seq::SeqNumber;
+use crate::time::{Deadline, Stamp};
 use crate::transmit::Transmit;
 
 /// PTO before the first measurement of a round trip (RFC 8985 §7.2).
-const UNMEASURED: Duration = Duration::from_secs(1);
+const UNMEASURED: Stamp = Stamp::from_millis(1000);
 
 /// TLP.max_ack_delay: how long a peer may hold back the ACK of a single segment. As Linux.
-const MAX_ACK_DELAY: Duration = Duration::from_millis(200);
+const MAX_ACK_DELAY: Stamp = Stamp::from_millis(200);
 
 /// A probe in flight.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ pub(super) struct TailProbe {
 }
 
 /// On a network of microseconds the peer's software is slower than two round trips (Linux: TCP_TIMEOUT_MIN).
-const LEAST: Duration = Duration::from_millis(2);
+const LEAST: Stamp = Stamp::from_millis(2);
 
 impl Connection {
     /// RFC 8985 §7.2, TLP_calc_PTO(): arms the timer when new data has gone out, or some of it was acknowledged, and
@@ -46,20 +47,15 @@ impl Connection {
             return;
         }
         self.tail_moved = false;
-        let mut timeout = match self.rtt.srtt() {
-            Some(srtt) => 2 * srtt,
-            None => UNMEASURED,
-        };
-        if self.snd.in_flight() <= u64::from(self.mss()) {
-            timeout += MAX_ACK_DELAY;
+        let round_trips = self.rtt.srtt().map_or(UNMEASURED.0, |srtt| 2 * srtt.0);
+        let patience = if self.snd.in_flight() <= u64::from(self.mss()) {
+            MAX_ACK_DELAY
         } else {
-            timeout += LEAST;
-        }
-        let mut at = now + timeout;
-        if let Some(expiry) = self.timers.retransmission_at() {
-            // "If an RTO would expire before the PTO": the probe goes out then instead.
-            at = at.min(expiry);
-        }
+            LEAST
+        };
+        let at = Deadline::after(now, Stamp(round_trips + patience.0));
+        // "If an RTO would expire before the PTO": the probe goes out then instead.
+        let at = at.min(self.timers.retransmission_at());
         self.timers.arm_early(Early::TailProbe, at);
     }
 

@@ -116,7 +116,7 @@ impl Connection {
                 self.rcv.nxt - self.rcv.acked,
                 segment.wire_payload(),
                 self.settings.offer.mss,
-                self.settings.delayed_ack.into(),
+                self.settings.delayed_ack,
             );
         }
         // Both are at most the payload's length.

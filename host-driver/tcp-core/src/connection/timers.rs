@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::{Connection, State};
 use crate::congestion::CongestionControl as _;
 use crate::event::{ConnectionError, Events};
-use crate::time::{Deadline, Micros, Tick};
+use crate::time::{Deadline, Micros, Stamp, Tick};
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.3
 //# The value of R1 SHOULD correspond to at least 3 retransmissions, at the current RTO (SHLD-10).
@@ -65,20 +65,20 @@ impl Timers {
         self.end = Deadline::new(at);
     }
 
-    pub(super) fn arm_retransmission(&mut self, now: Duration, rto: Duration) {
+    pub(super) fn arm_retransmission(&mut self, now: Duration, rto: Stamp) {
         self.waiting = Waiting::Acknowledgement;
-        self.retransmission = Deadline::new(now + rto);
+        self.retransmission = Deadline::after(now, rto);
     }
 
-    pub(super) fn arm_persist(&mut self, now: Duration, rto: Duration) {
+    pub(super) fn arm_persist(&mut self, now: Duration, rto: Stamp) {
         self.waiting = Waiting::Window;
-        self.retransmission = Deadline::new(now + rto);
+        self.retransmission = Deadline::after(now, rto);
         self.early_at = Deadline::NONE;
     }
 
-    pub(super) fn arm_early(&mut self, what: Early, at: Duration) {
+    pub(super) fn arm_early(&mut self, what: Early, at: Deadline) {
         self.early = what;
-        self.early_at = Deadline::new(at);
+        self.early_at = at;
     }
 
     pub(super) fn stop_early(&mut self, what: Early) {
@@ -105,8 +105,8 @@ impl Timers {
     }
 
     /// When the retransmission timer expires.
-    pub(super) fn retransmission_at(&self) -> Option<Duration> {
-        self.retransmission.at()
+    pub(super) const fn retransmission_at(&self) -> Deadline {
+        self.retransmission
     }
 }
 
@@ -208,10 +208,10 @@ impl Connection {
     }
 
     /// The RTO, or what is left of the user time-out.
-    pub(super) fn patience(&self, now: Duration) -> Duration {
+    pub(super) fn patience(&self, now: Duration) -> Stamp {
         let rto = self.rtt.rto();
         match self.user_timeout_at(now) {
-            Some(at) => rto.min(at.saturating_sub(now)),
+            Some(at) => rto.min(at.saturating_sub(now).into()),
             None => rto,
         }
     }
