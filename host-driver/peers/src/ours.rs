@@ -186,15 +186,16 @@ impl Pair {
 
     fn carry_one(&mut self, from: usize, transmit: &Transmit) {
         let ports = [CLIENT, CLIENT.reversed()][from];
-        let header = transmit.header_len();
         let Memory {
             send,
             receive,
             wire,
         } = &mut self.memory;
+        let header = transmit.emit(ports, wire).expect("a whole buffer");
         // One copy to the wire and one from there, as smoltcp does.
         send[from].get(transmit.payload.clone(), &mut wire[header..]);
-        let segment = pass(transmit, ports, wire);
+        let end = header + transmit.payload_len() as usize;
+        let (segment, header) = Segment::parse_whole(&wire[..end]).expect("our own header");
         let to = 1 - from;
         let received = self.ends[to].on_segment(self.now, &segment);
         if let Some(Placement { skip, len, offset }) = received.placement {
@@ -204,10 +205,9 @@ impl Pair {
     }
 }
 
-/// The segment as the peer parses it; its payload is there already.
+/// A segment without payload as the peer parses it.
 fn pass(transmit: &Transmit, ports: Ports, wire: &mut [u8]) -> Segment {
     let header = transmit.emit(ports, wire).expect("a whole buffer");
-    let payload = transmit.payload_len() as usize;
-    let (segment, _) = Segment::parse_whole(&wire[..header + payload]).expect("our own header");
+    let (segment, _) = Segment::parse_whole(&wire[..header]).expect("our own header");
     segment
 }

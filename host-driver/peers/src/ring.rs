@@ -20,7 +20,9 @@ impl Ring {
         let start = self.index(offset);
         let (first, second) = data.split_at(data.len().min(self.bytes.len() - start));
         self.bytes[start..start + first.len()].copy_from_slice(first);
-        self.bytes[..second.len()].copy_from_slice(second);
+        if !second.is_empty() {
+            self.bytes[..second.len()].copy_from_slice(second);
+        }
     }
 
     /// Copies the bytes of `range`, at most the ring's length, to the front of `out`.
@@ -30,7 +32,9 @@ impl Ring {
         let cut = out.len().min(self.bytes.len() - start);
         let (first, second) = out.split_at_mut(cut);
         first.copy_from_slice(&self.bytes[start..start + cut]);
-        second.copy_from_slice(&self.bytes[..second.len()]);
+        if !second.is_empty() {
+            second.copy_from_slice(&self.bytes[..second.len()]);
+        }
     }
 
     fn index(&self, offset: u64) -> usize {

@@ -25,6 +25,15 @@ pub struct Timestamps {
     pub echo: u32,
 }
 
+impl Timestamps {
+    const fn from_bytes([v0, v1, v2, v3, e0, e1, e2, e3]: [u8; 8]) -> Self {
+        Self {
+            value: u32::from_be_bytes([v0, v1, v2, v3]),
+            echo: u32::from_be_bytes([e0, e1, e2, e3]),
+        }
+    }
+}
+
 /// The options of a segment, in or out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -60,15 +69,20 @@ impl Options {
     ///
     /// # Errors
     /// An option that is cut off, or whose length cannot be (RFC 9293 §3.1, MUST-7).
-    pub fn parse(mut bytes: &[u8]) -> Result<Self, ParseError> {
-        let mut options = Self::default();
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
         // What nearly every segment has (RFC 7323 appendix A).
-        if let [NOP, NOP, TIMESTAMPS, 10, value @ ..] = bytes
-            && value.len() == 8
-        {
-            options.take(TIMESTAMPS, value)?;
-            return Ok(options);
+        if let Ok([NOP, NOP, TIMESTAMPS, 10, value @ ..]) = <&[u8; 12]>::try_from(bytes) {
+            return Ok(Self {
+                timestamps: Some(Timestamps::from_bytes(*value)),
+                ..Self::default()
+            });
         }
+        Self::parse_any(bytes)
+    }
+
+    fn parse_any(mut bytes: &[u8]) -> Result<Self, ParseError> {
+        let mut options = Self::default();
         while let Some((&kind, rest)) = bytes.split_first() {
             if kind == END {
                 break;
@@ -117,13 +131,8 @@ impl Options {
                 self.sack_permitted = true;
             }
             TIMESTAMPS => {
-                let [v0, v1, v2, v3, e0, e1, e2, e3] = *value else {
-                    return Err(wrong);
-                };
-                self.timestamps = Some(Timestamps {
-                    value: u32::from_be_bytes([v0, v1, v2, v3]),
-                    echo: u32::from_be_bytes([e0, e1, e2, e3]),
-                });
+                let value = value.try_into().map_err(|_| wrong)?;
+                self.timestamps = Some(Timestamps::from_bytes(value));
             }
             SACK => {
                 // RFC 2018 §3: 8*n+2 bytes. More than four do not fit in a header.
@@ -143,7 +152,25 @@ impl Options {
     }
 
     /// The length of the option bytes, a multiple of four, at most 40.
+    #[inline]
     pub(crate) const fn len(&self) -> usize {
+        if self.are_timestamps_only() {
+            return TIMESTAMPS_PADDED_LEN as usize;
+        }
+        self.any_len()
+    }
+
+    /// Nearly every segment's.
+    #[inline]
+    const fn are_timestamps_only(&self) -> bool {
+        self.timestamps.is_some()
+            && self.sack.is_empty()
+            && self.mss.is_none()
+            && self.window_scale.is_none()
+            && !self.sack_permitted
+    }
+
+    const fn any_len(&self) -> usize {
         let mut len = 0;
         if self.mss.is_some() {
             len += 4;
@@ -179,7 +206,21 @@ impl Options {
     /// `sackOK` would be), `nop,nop,TS,nop,nop,SACK` else. Blocks for which there is no room are left out.
     ///
     /// `out` has [`Options::len`] bytes at least.
+    #[inline]
     pub(crate) fn write(&self, out: &mut [u8]) {
+        if self.are_timestamps_only()
+            && let Some(timestamps) = self.timestamps
+            && let Some(out) = out.first_chunk_mut::<{ TIMESTAMPS_PADDED_LEN as usize }>()
+        {
+            out[..4].copy_from_slice(&[NOP, NOP, TIMESTAMPS, 10]);
+            out[4..8].copy_from_slice(&timestamps.value.to_be_bytes());
+            out[8..].copy_from_slice(&timestamps.echo.to_be_bytes());
+            return;
+        }
+        self.write_any(out);
+    }
+
+    fn write_any(&self, out: &mut [u8]) {
         let mut writer = Writer { out, at: 0 };
         if let Some(mss) = self.mss {
             let [high, low] = mss.to_be_bytes();

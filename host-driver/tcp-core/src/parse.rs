@@ -53,6 +53,24 @@ impl Segment {
     /// # Errors
     /// [`ParseError`], for every kind of malformed header or option.
     pub fn parse(header: &[u8], payload_len: usize) -> Result<(Self, usize), ParseError> {
+        Self::parse_with(header, |_| payload_len)
+    }
+
+    /// Parses a whole segment: header and payload in one piece. Returns the segment and the
+    /// header's length, which is where the payload begins.
+    ///
+    /// # Errors
+    /// As [`Segment::parse`].
+    pub fn parse_whole(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
+        Self::parse_with(bytes, |header| bytes.len() - header)
+    }
+
+    /// `payload_len` tells the payload's length from the header's.
+    #[inline]
+    fn parse_with(
+        header: &[u8],
+        payload_len: impl FnOnce(usize) -> usize,
+    ) -> Result<(Self, usize), ParseError> {
         let tcp = TcpHeaderSlice::from_slice(header).map_err(|error| match error {
             etherparse::err::tcp::HeaderSliceError::Len(error) => ParseError::Truncated {
                 needed: error.required_len,
@@ -62,7 +80,7 @@ impl Segment {
                 etherparse::err::tcp::HeaderError::DataOffsetTooSmall { data_offset },
             ) => ParseError::DataOffset(data_offset),
         })?;
-        let payload_len = self::payload_len(payload_len)?;
+        let payload_len = self::payload_len(payload_len(tcp.slice().len()))?;
         let segment = Self {
             seq: SeqNumber(tcp.sequence_number()),
             ack: SeqNumber(tcp.acknowledgment_number()),
@@ -79,17 +97,6 @@ impl Segment {
             ce: false,
         };
         Ok((segment, tcp.slice().len()))
-    }
-
-    /// Parses a whole segment: header and payload in one piece. Returns the segment and the
-    /// header's length, which is where the payload begins.
-    ///
-    /// # Errors
-    /// As [`Segment::parse`].
-    pub fn parse_whole(bytes: &[u8]) -> Result<(Self, usize), ParseError> {
-        let (mut segment, header_len) = Self::parse(bytes, 0)?;
-        segment.payload_len = payload_len(bytes.len() - header_len)?;
-        Ok((segment, header_len))
     }
 }
 

@@ -75,14 +75,15 @@ impl Transmit {
 
     /// How many segments go on the wire.
     #[must_use]
+    #[inline]
     pub fn segment_count(&self) -> u64 {
-        self.payload_len()
-            .div_ceil(u64::from(self.mss.max(1)))
-            .max(1)
+        let (len, mss) = (self.payload_len(), u64::from(self.mss.max(1)));
+        if len <= mss { 1 } else { len.div_ceil(mss) }
     }
 
     /// The length of the header that [`Transmit::emit`] writes.
     #[must_use]
+    #[inline]
     pub fn header_len(&self) -> usize {
         FIXED_LEN + self.options.len()
     }
@@ -98,7 +99,9 @@ impl Transmit {
         let needed = self.header_len();
         let have = buffer.len();
         let header = buffer.get_mut(..needed).ok_or(EmitError { needed, have })?;
-        let (fixed, options) = header.split_at_mut(FIXED_LEN);
+        let (fixed, options) = header
+            .split_first_chunk_mut::<FIXED_LEN>()
+            .ok_or(EmitError { needed, have })?;
         fixed[0..2].copy_from_slice(&ports.source.to_be_bytes());
         fixed[2..4].copy_from_slice(&ports.destination.to_be_bytes());
         fixed[4..8].copy_from_slice(&self.seq.0.to_be_bytes());

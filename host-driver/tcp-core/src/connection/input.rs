@@ -30,14 +30,17 @@ impl Connection {
         let Some(seq) = self.rcv.position(segment.seq) else {
             return self.unacceptable(now, segment);
         };
-        if self.is_crossing_syn_ack(segment, seq) {
-            let segment = Segment {
+        let without_syn;
+        let (segment, seq) = if self.is_crossing_syn_ack(segment, seq) {
+            without_syn = Segment {
                 flags: segment.flags - Flags::SYN,
                 seq: segment.seq + 1,
                 ..*segment
             };
-            return self.on_segment_at(now, &segment, 1);
-        }
+            (&without_syn, 1)
+        } else {
+            (segment, seq)
+        };
         self.on_segment_at(now, segment, seq)
     }
 

@@ -14,6 +14,7 @@ use crate::transmit::Transmit;
 
 impl Connection {
     /// The next segment to send, if there is one. Call until it returns `None`.
+    #[inline]
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
         // Most calls find nothing: a caller asks until there is nothing, and after every batch of segments.
         let expected = self.may_transmit();
@@ -24,9 +25,7 @@ impl Connection {
                 return transmit;
             }
         }
-        if !matches!(self.state, State::Closed | State::TimeWait) {
-            self.settle_timer(now);
-        }
+        self.settle_timer(now);
         None
     }
 
@@ -78,6 +77,7 @@ impl Connection {
     /// Whether [`Connection::poll_transmit`] may return something. `false` is certain: a call would only settle timers.
     /// `true` may be in vain, for a window may hold back what is unsent.
     #[must_use]
+    #[inline]
     pub fn may_transmit(&self) -> bool {
         self.reset.is_some()
             || match self.state {

@@ -187,17 +187,26 @@ impl Scoreboard {
     /// SND.UNA moved to `una`. `gone` is told of what was acknowledged, in order.
     pub(super) fn acknowledge(&mut self, una: SeqNumber, mut gone: impl FnMut(Record)) {
         let mut whole = 0;
-        while whole < self.count() && self.start_of(whole) < una {
-            let mut record = self.record(whole);
-            let all = record.end <= una;
-            if !all {
-                record.end = una;
+        let mut start = self.start;
+        while start < una
+            && let Some(&stored) = self.row.get(whole)
+        {
+            let all = stored.end <= una;
+            let record = Record {
+                start,
+                end: if all { stored.end } else { una },
+                sent: stored.sent,
+                span: stored.span,
+                mark: stored.mark,
+            };
+            if !record.mark.is_empty() {
+                self.account(record.mark, record.len(), false);
             }
-            self.account(record.mark, record.len(), false);
             gone(record);
             if !all {
                 break;
             }
+            start = stored.end;
             whole += 1;
         }
         self.start = una;
@@ -361,8 +370,15 @@ impl Scoreboard {
     }
 
     /// Makes room for so many more records: in the connection, then in a borrowed block, then by joining some.
+    #[inline]
     fn reserve(&mut self, more: usize) {
-        if self.count() + more > INLINE && !self.row.spilled() {
+        if self.count() + more > INLINE {
+            self.reserve_block(more);
+        }
+    }
+
+    fn reserve_block(&mut self, more: usize) {
+        if !self.row.spilled() {
             let mut block = SPARE.with(|spare| spare::take(spare, CAPACITY));
             block.extend_from_slice(&self.row);
             self.row = SmallVec::from_vec(block);

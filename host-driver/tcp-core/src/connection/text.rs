@@ -104,9 +104,10 @@ impl Connection {
             }
         } else {
             let fills_gap = !self.rcv.assembler.is_empty();
-            self.rcv.nxt = self.rcv.assembler.advance(last);
+            self.rcv.nxt = last;
             received.events |= Events::READABLE;
             if fills_gap {
+                self.rcv.nxt = self.rcv.assembler.advance(last);
                 // RFC 5681 §4.2: at once "when it receives a data segment that fills in all or part
                 // of a gap in the sequence space".
                 self.ack.now = true;

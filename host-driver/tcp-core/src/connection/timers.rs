@@ -253,6 +253,9 @@ impl Connection {
 
     /// The timers as what is in flight and what is queued want them. Called when nothing more can be sent.
     pub(super) fn settle_timer(&mut self, now: Duration) {
+        if matches!(self.state, State::Closed | State::TimeWait) {
+            return;
+        }
         let waiting = self.timers.waiting();
         if self.snd.in_flight() > 0 {
             // RFC 6298 §5.1; usually it runs already.
