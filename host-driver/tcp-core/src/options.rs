@@ -69,20 +69,24 @@ impl Options {
     ///
     /// # Errors
     /// An option that is cut off, or whose length cannot be (RFC 9293 §3.1, MUST-7).
-    #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
-        // What nearly every segment has (RFC 7323 appendix A).
-        if let Ok([NOP, NOP, TIMESTAMPS, 10, value @ ..]) = <&[u8; 12]>::try_from(bytes) {
-            return Ok(Self {
-                timestamps: Some(Timestamps::from_bytes(*value)),
-                ..Self::default()
-            });
-        }
-        Self::parse_any(bytes)
+        let mut options = Self::default();
+        options.read(bytes)?;
+        Ok(options)
     }
 
-    fn parse_any(mut bytes: &[u8]) -> Result<Self, ParseError> {
-        let mut options = Self::default();
+    /// As [`Options::parse`], into options that are empty so far: they are not copied.
+    #[inline]
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+        // What nearly every segment has (RFC 7323 appendix A).
+        if let Ok([NOP, NOP, TIMESTAMPS, 10, value @ ..]) = <&[u8; 12]>::try_from(bytes) {
+            self.timestamps = Some(Timestamps::from_bytes(*value));
+            return Ok(());
+        }
+        self.read_any(bytes)
+    }
+
+    fn read_any(&mut self, mut bytes: &[u8]) -> Result<(), ParseError> {
         while let Some((&kind, rest)) = bytes.split_first() {
             if kind == END {
                 break;
@@ -101,10 +105,10 @@ impl Options {
             let Some((option, rest)) = bytes.split_at_checked(len) else {
                 return Err(ParseError::OptionTruncated { kind });
             };
-            options.take(kind, &option[2..])?;
+            self.take(kind, &option[2..])?;
             bytes = rest;
         }
-        Ok(options)
+        Ok(())
     }
 
     //= https://www.rfc-editor.org/rfc/rfc5482#section-3

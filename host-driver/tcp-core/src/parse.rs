@@ -81,7 +81,7 @@ impl Segment {
             ) => ParseError::DataOffset(data_offset),
         })?;
         let payload_len = self::payload_len(payload_len(tcp.slice().len()))?;
-        let segment = Self {
+        let mut segment = Self {
             seq: SeqNumber(tcp.sequence_number()),
             ack: SeqNumber(tcp.acknowledgment_number()),
             ports: Ports {
@@ -91,11 +91,12 @@ impl Segment {
             flags: Flags::from_bits_retain(tcp.slice()[13]),
             window: tcp.window_size(),
             urgent: tcp.urgent_pointer(),
-            options: Options::parse(tcp.options())?,
+            options: Options::default(),
             payload_len,
             segments: 1,
             ce: false,
         };
+        segment.options.read(tcp.options())?;
         Ok((segment, tcp.slice().len()))
     }
 }
