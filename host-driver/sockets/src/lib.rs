@@ -50,6 +50,7 @@ mod counters;
 mod echo;
 mod failure;
 mod file;
+mod file_handle;
 mod icmp;
 mod input;
 mod listener;

@@ -4,15 +4,12 @@ use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-
-use longshore_refs::sync::atomic::Ordering;
 
 use crate::failure::Failure;
-use crate::file::{File, Side};
+use crate::file::File;
+use crate::file_handle::file_handle;
 use crate::lock::Token;
 use crate::protocol::Protocol as _;
-use crate::ready::{Notify, Readiness};
 use crate::stack::Stack;
 
 use super::{Outgoing, Udp, naming};
@@ -158,16 +155,6 @@ impl UdpSocket {
         peer.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Another handle to the same file: peer, time-outs and blocking mode are shared.
-    ///
-    /// # Errors
-    /// None.
-    pub fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self {
-            file: Arc::clone(&self.file),
-        })
-    }
-
     /// Ends receiving, sending or both, of a connected socket: then 0 bytes are received at once, and sending is `BrokenPipe`.
     ///
     /// # Errors
@@ -181,47 +168,6 @@ impl UdpSocket {
     pub fn abort(self) {
         let (shared, socket) = (&self.file.shared, &self.file.socket);
         Udp::abort(shared, &mut Token::root(), socket, Failure::Aborted);
-    }
-
-    /// Whether calls return `WouldBlock` instead of waiting.
-    ///
-    /// # Errors
-    /// None.
-    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-        self.file.nonblocking.store(nonblocking, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// How long receiving waits; `None` is without end.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time-out of 0.
-    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.file.set_timeout(Side::Read, timeout)
-    }
-
-    /// How long sending waits; `None` is without end.
-    ///
-    /// # Errors
-    /// `InvalidInput` for a time-out of 0.
-    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.file.set_timeout(Side::Write, timeout)
-    }
-
-    /// How long receiving waits.
-    ///
-    /// # Errors
-    /// None.
-    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.file.timeout(Side::Read))
-    }
-
-    /// How long sending waits.
-    ///
-    /// # Errors
-    /// None.
-    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.file.timeout(Side::Write))
     }
 
     /// How many bytes may wait to be received, 64 more counted for each datagram (SO_RCVBUF); at least 2,048. More are dropped.
@@ -240,26 +186,9 @@ impl UdpSocket {
     pub fn dropped(&self) -> u64 {
         self.file.with(|block| block.inbox.dropped())
     }
-
-    /// What ICMP told, or why the socket ended, if nobody was told yet.
-    ///
-    /// # Errors
-    /// None.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(self.file.take_error())
-    }
-
-    /// What can be done now without waiting.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.file.readiness()
-    }
-
-    /// Whom to tell when the readiness may have changed; replaces an earlier one.
-    pub fn set_notify(&self, notify: Option<Arc<dyn Notify>>) {
-        self.file.set_notify(notify);
-    }
 }
+
+file_handle!(UdpSocket);
 
 impl fmt::Debug for UdpSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
