@@ -189,6 +189,7 @@ impl Connection {
         let mss = u64::from(self.mss());
         if self.snd.max == self.snd.una {
             self.progress = Tick::new(now);
+            self.rack.forget();
         }
         self.snd.max = end + u64::from(fin);
         if !(end - start).is_multiple_of(mss) {

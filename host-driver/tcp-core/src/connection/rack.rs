@@ -9,6 +9,9 @@ use crate::time::Micros;
 /// RFC 8985 §6.2 step 4: recoveries that a widened reordering window outlives.
 const PERSIST: u8 = 16;
 
+/// Evidence as old as this, 18 minutes in microseconds, tells nothing any more. From twice this on it would seem to lie ahead.
+const OLD: u32 = 1 << 30;
+
 /// The most recently sent data that has arrived: RACK.xmit_ts, RACK.end_seq, RACK.rtt.
 ///
 /// Its record may stand for data that was sent over some time. Against another record the earliest of these times counts,
@@ -127,6 +130,20 @@ impl Rack {
         {
             self.latest = Some(evidence);
         }
+    }
+
+    /// Nothing is in flight: what is sent from now on was sent after all that has arrived. Evidence of long ago would
+    /// count as later than now, for instants wrap.
+    pub(super) const fn forget(&mut self) {
+        self.latest = None;
+    }
+
+    /// Forgets evidence before it is so old that it would count as later than `now`. Called whenever the retransmission
+    /// timer expires, which is never more than its maximum apart while data is in flight.
+    pub(super) fn age(&mut self, now: Micros) {
+        self.latest = self
+            .latest
+            .filter(|latest| now.0.wrapping_sub(latest.sent.0) < OLD);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8985#section-3.3.2
@@ -274,6 +291,16 @@ mod tests {
             rack.on_recovered();
         }
         assert_eq!(rack.window(at(true, true)), 2500);
+    }
+
+    #[test]
+    fn evidence_is_forgotten_before_it_seems_to_lie_ahead() {
+        let (_, mut rack) = third_arrived();
+        let sent = rack.latest.unwrap().sent.0;
+        rack.age(Micros(sent + OLD - 1));
+        assert!(rack.latest.is_some());
+        rack.age(Micros(sent + OLD));
+        assert!(rack.latest.is_none());
     }
 
     #[test]

@@ -231,6 +231,7 @@ impl Connection {
             // RFC 2018 §8: the peer had this and has it no more.
             self.board.renege();
         }
+        self.rack.age(Micros::new(now));
         self.board.mark_lost(|_| true);
     }
 
