@@ -3,8 +3,7 @@
 //! The device is opened without `IFF_VNET_HDR`. It therefore offers the kernel no offloads: what the kernel sends has
 //! complete checksums and at most one MTU, and what it receives it checks itself. There is nothing to switch off.
 
-// The one ioctl.
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "the one ioctl")]
 mod ffi;
 
 use std::io;

@@ -5,7 +5,7 @@
 use crate::process::{cargo, run as spawn};
 use anyhow::Result;
 
-/// Every interleaving of a few operations: counts, look-up, free slots, flow slots, timers.
+/// Every interleaving of a few operations: counts, look-up, free slots, flow slots, the accept queue, timers.
 pub(crate) fn loom() -> Result<()> {
     let refs = ["--package", "longshore-refs", "--test", "loom"];
     let timers = [

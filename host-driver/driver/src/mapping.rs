@@ -1,13 +1,13 @@
 //! DMA memory that is mapped for as long as somebody may use it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use longshore_device::Device;
 use longshore_dma::{DmaRegion, IovaAllocator, Pages};
-use longshore_refs::sync::Mutex;
+use longshore_refs::sync::{
+    Mutex,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crate::DriverError;
 

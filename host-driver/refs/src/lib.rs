@@ -5,6 +5,7 @@
 //! - [`holder`]: the names of references: who holds what
 //! - [`Slab`]: type-stable slots with generation-checked handles; look-up without a lock
 //! - [`Ref`], [`Transient`]: counted references by name; the last one's drop frees the slot, nothing else does
+//! - [`accept`]: the queue of a listener's children
 //! - [`flow`]: the slots of the NIC's flow table, and when a connection may be let go of
 //! - [`order`]: the order of locks, in types
 //!
@@ -12,6 +13,7 @@
 //! `RUSTFLAGS="--cfg loom" cargo test -p longshore-refs --test loom --target-dir target/loom`.
 #![forbid(unsafe_code)]
 
+pub mod accept;
 mod census;
 pub mod flow;
 pub mod holder;

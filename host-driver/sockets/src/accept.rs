@@ -98,13 +98,12 @@ impl TcpListener {
                 format!("{ip} is none of the stack's addresses"),
             ));
         }
-        let backlog = shared.config.backlog.max(1);
+        let backlog = shared.config.backlog;
         let listener = shared
             .listeners
             .insert::<holder::F>(|_, listener: &Listener| {
                 let mut state = listener.unpublished();
-                state.open = true;
-                state.backlog = backlog;
+                state.queue.open(backlog);
                 state.settings = config;
             })
             .ok_or_else(|| {
@@ -132,7 +131,8 @@ impl TcpListener {
                 .then_some(address)
         };
         let Some(address) = bound else {
-            listener.with(held, |state| state.open = false);
+            // Nobody found it, so nobody is in its queue.
+            drop(listener.with(held, |state| state.queue.close()));
             return Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
                 format!("somebody else listens at {address}"),
@@ -158,7 +158,7 @@ impl TcpListener {
         let mut root = Token::root();
         let (mut state, mut under) = file.listener.lock(&mut root);
         loop {
-            if let Some(child) = state.queue.pop_front() {
+            if let Some(child) = state.queue.accept() {
                 drop((state, under));
                 let Child {
                     socket,
@@ -170,7 +170,7 @@ impl TcpListener {
                 let stream = TcpStream::new(File::new(shared, socket.transfer()));
                 return Ok((stream, peer));
             }
-            if !state.open || file.shared.is_down() {
+            if !state.queue.is_open() || file.shared.is_down() {
                 return Err(Failure::DeviceGone.into());
             }
             if file.nonblocking.load(Ordering::Relaxed) {
@@ -214,7 +214,7 @@ impl TcpListener {
 
     /// How many connections may wait to be accepted, from now on; at least 1.
     pub fn set_backlog(&self, backlog: usize) {
-        self.with(|state| state.backlog = backlog.max(1));
+        self.with(|state| state.queue.set_backlog(backlog));
     }
 
     /// The settings of connections whose SYN comes from now on; `None`: the stack's.
@@ -231,16 +231,16 @@ impl TcpListener {
     /// Half-open connections.
     #[must_use]
     pub fn half_open(&self) -> usize {
-        self.with(|state| state.half_open)
+        self.with(|state| state.queue.half_open())
     }
 
     /// What can be done now without waiting.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         self.with(|state| Readiness {
-            readable: !state.queue.is_empty() || !state.open,
+            readable: !state.queue.is_empty() || !state.queue.is_open(),
             writable: false,
-            closed: !state.open,
+            closed: !state.queue.is_open(),
         })
     }
 
@@ -268,8 +268,7 @@ impl Shared {
     ) {
         self.addresses.remove(held, address, handle);
         let (children, shards, notify) = listener.with(held, |state| {
-            state.open = false;
-            let children = std::mem::take(&mut state.queue);
+            let children = state.queue.close();
             (children, state.shards, state.notify.take())
         });
         listener.wake();

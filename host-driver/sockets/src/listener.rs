@@ -1,11 +1,11 @@
 //! Listeners: one queue of children each, and no lock that another listener takes.
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_refs::accept::AcceptQueue;
 use longshore_refs::sync::Condvar;
 use longshore_refs::{Handle, Recycle, Ref, holder};
 
@@ -24,19 +24,11 @@ pub(crate) struct Listener {
 /// A listener's state.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// From listen to close.
-    pub(crate) open: bool,
-    /// Children that may wait.
-    pub(crate) backlog: usize,
-    /// Places promised to handshakes that are being completed.
-    pub(crate) reserved: usize,
-    /// Half-open connections.
-    pub(crate) half_open: usize,
-    /// In which shards of the table they may be, one bit each.
+    pub(crate) queue: AcceptQueue<Child>,
+    /// In which shards of the table half-open connections may be, one bit each.
     pub(crate) shards: u64,
     /// Until when an ACK may be of a SYN cookie.
     pub(crate) cookies_until: Duration,
-    pub(crate) queue: VecDeque<Child>,
     pub(crate) notify: Option<Arc<dyn Notify>>,
     /// What its connections have, if not what the stack says.
     pub(crate) settings: Option<Arc<SocketConfig>>,
@@ -54,14 +46,14 @@ pub(crate) struct Child {
 impl State {
     /// A half-open connection is about to be entered into a shard of the table.
     pub(crate) fn begin_half_open(&mut self, shard: usize) {
-        self.half_open += 1;
+        self.queue.begin_half_open();
         self.shards |= 1 << shard;
     }
 
     /// A half-open connection is gone, or is a child now.
     pub(crate) fn end_half_open(&mut self) {
-        self.half_open = self.half_open.saturating_sub(1);
-        if self.half_open == 0 {
+        self.queue.end_half_open();
+        if self.queue.half_open() == 0 {
             self.shards = 0;
         }
     }
@@ -108,7 +100,7 @@ impl Recycle for Listener {
         let state = std::mem::take(&mut *self.state.unshared());
         // A half-open connection may have been taken out of the table and not yet out of the count: whoever did that
         // finds no listener any more.
-        debug_assert!(std::thread::panicking() || !state.open && state.queue.is_empty());
+        debug_assert!(std::thread::panicking() || !state.queue.is_open() && state.queue.is_empty());
     }
 }
 

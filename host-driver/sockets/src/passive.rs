@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use longshore_refs::accept::Place;
 use longshore_refs::{Handle, holder};
 use nic_abi::FlowHandle;
 use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
@@ -53,12 +54,12 @@ impl Shared {
         };
         {
             let (mut state, under) = listener.lock(held);
-            if !state.open {
+            if !state.queue.is_open() {
                 drop((state, under));
                 return self.refuse(held, now, tuple, segment);
             }
-            if state.half_open >= self.config.half_open {
-                if state.queue.len() + state.reserved >= state.backlog {
+            if state.queue.half_open() >= self.config.half_open {
+                if state.queue.is_full() {
                     // A handshake could not be completed anyway.
                     count(&self.counters.syns_dropped);
                     return;
@@ -123,7 +124,7 @@ impl Shared {
         };
         {
             let (mut state, _) = listener.lock(held);
-            if !state.open || state.queue.len() + state.reserved >= state.backlog {
+            if !state.queue.is_open() || state.queue.is_full() {
                 return false;
             }
             state.begin_half_open(self.table.shard_number(tuple));
@@ -161,7 +162,8 @@ impl Shared {
         listener: &Listener,
         timer: Key,
     ) -> bool {
-        if listener.with(held, |state| state.open) || !keeps(Rule::WithdrawLateHalfOpen) {
+        if listener.with(held, |state| state.queue.is_open()) || !keeps(Rule::WithdrawLateHalfOpen)
+        {
             return false;
         }
         let gone = self.take_half_open(held, tuple, timer);
@@ -211,18 +213,14 @@ impl Shared {
             self.forget(held, tuple, gone);
             return self.refuse(held, now, tuple, segment);
         };
-        {
-            let (mut state, under) = listener.lock(held);
-            if !state.open {
-                drop((state, under));
-                return self.refuse(held, now, tuple, segment);
-            }
-            if state.queue.len() + state.reserved >= state.backlog {
+        match listener.with(held, |state| state.queue.reserve()) {
+            Place::Reserved => {}
+            Place::Closed => return self.refuse(held, now, tuple, segment),
+            Place::Full => {
                 // The entry stays: the peer's next segment completes it again.
                 count(&self.counters.accept_queue_full);
                 return;
             }
-            state.reserved += 1;
         }
         let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
         let (connection, received) = Connection::from_half_open(now, &config, &half_open, segment);
@@ -238,7 +236,7 @@ impl Shared {
         });
         let Some(pcb) = pcb else {
             count(&self.counters.no_memory);
-            listener.with(held, |state| state.reserved -= 1);
+            listener.with(held, |state| state.queue.release());
             return;
         };
         let swapped = {
@@ -254,7 +252,7 @@ impl Shared {
         if !swapped {
             // Closed or promoted by somebody else meanwhile: this connection never was.
             pcb.lock(held).0.dropped = true;
-            listener.with(held, |state| state.reserved -= 1);
+            listener.with(held, |state| state.queue.release());
             return;
         }
         self.queues[self.queue_of(tuple)].timers.stop(held, timer);
@@ -272,19 +270,17 @@ impl Shared {
     fn enqueue(&self, held: &mut Token<'_, impl Outermost>, child: Child) {
         let listener = child.listener.duplicate::<holder::X>();
         let (mut state, under) = listener.lock(held);
-        state.reserved -= 1;
         state.end_half_open();
-        if state.open || !keeps(Rule::RecheckOpen) {
-            state.queue.push_back(child);
-            let notify = state.notify.clone();
-            drop((state, under));
-            listener.wake();
-            if let Some(notify) = notify {
-                held.outside(move || notify.notify());
-            }
-        } else {
-            drop((state, under));
-            self.abort_child(held, child);
+        let open = state.queue.is_open() || !keeps(Rule::RecheckOpen);
+        let entered = state.queue.enter_if(open, child);
+        let notify = state.notify.clone();
+        drop((state, under));
+        if let Err(child) = entered {
+            return self.abort_child(held, child);
+        }
+        listener.wake();
+        if let Some(notify) = notify {
+            held.outside(move || notify.notify());
         }
     }
 

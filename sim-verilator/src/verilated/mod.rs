@@ -11,7 +11,10 @@
 //! assert_eq!(skid.get(ready), 1);
 //! ```
 
-#[allow(unsafe_code)] // the C ABI of the Verilated library, and nothing else
+#[allow(
+    unsafe_code,
+    reason = "the C ABI of the Verilated library, and nothing else"
+)]
 mod ffi;
 
 use std::path::Path;

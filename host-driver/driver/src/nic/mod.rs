@@ -10,17 +10,14 @@ pub use port::{Link, Reception};
 pub(crate) use shared::Shared;
 pub use statistics::Statistics;
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use longshore_device::{Device, DeviceError, Patience};
 use longshore_dma::Pool;
-use longshore_refs::sync::Mutex;
+use longshore_refs::sync::{
+    Mutex,
+    atomic::{AtomicU32, Ordering},
+};
 use nic_abi::block::{DEVICE, QUEUE, device, port as port_block};
 
 use crate::{DriverError, QueueConfig, QueuePair, mapping::Bus};

@@ -1,12 +1,12 @@
 //! What NIC and queue pairs share, and how the device is silenced when all of them are gone.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
 use longshore_device::{Device, DeviceError, Patience, Quiesced, Stamp, quiesce};
-use longshore_refs::sync::Mutex;
+use longshore_refs::sync::{
+    Mutex,
+    atomic::{AtomicU32, Ordering},
+};
 use nic_abi::{
     block::{DEVICE, device},
     register::{Block, Register},

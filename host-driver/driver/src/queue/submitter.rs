@@ -1,13 +1,13 @@
 //! The submission side of a queue pair, which can be lent to whoever posts while the owner polls.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU16, Ordering},
-};
+use std::sync::Arc;
 
 use longshore_device::Stamp;
 use longshore_dma::Chunk;
-use longshore_refs::holder::D;
+use longshore_refs::{
+    holder::D,
+    sync::atomic::{AtomicBool, AtomicU16, Ordering},
+};
 use nic_abi::{block::queue, fault::Status, ring::distance, tx::TxContext};
 
 use super::{

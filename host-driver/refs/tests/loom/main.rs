@@ -1,6 +1,8 @@
-//! Exhaustive interleavings of counts and slab look-up:
+//! Exhaustive interleavings of counts, slab look-up, flow slots and the accept queue:
 //! `RUSTFLAGS="--cfg loom" cargo test -p longshore-refs --test loom --target-dir target/loom`.
 #![cfg(loom)]
+
+mod accept;
 
 use std::num::NonZeroU32;
 
