@@ -1,4 +1,7 @@
+use std::time::Instant;
+
 use super::*;
+use crate::sync::Condvar;
 
 #[test]
 fn a_level_may_be_left_out_and_a_lock_taken_again_after_its_release() {
