@@ -14,6 +14,9 @@ const CLIENT: Ports = Ports {
     destination: 80,
 };
 
+/// Of what each end sends.
+const PORTS: [Ports; 2] = [CLIENT, CLIENT.reversed()];
+
 /// Who cuts what is sent into segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -185,13 +188,12 @@ impl Pair {
     }
 
     fn carry_one(&mut self, from: usize, transmit: &Transmit) {
-        let ports = [CLIENT, CLIENT.reversed()][from];
         let Memory {
             send,
             receive,
             wire,
         } = &mut self.memory;
-        let header = transmit.emit(ports, wire).expect("a whole buffer");
+        let header = transmit.emit(PORTS[from], wire).expect("a whole buffer");
         // One copy to the wire and one from there, as smoltcp does.
         send[from].get(transmit.payload.clone(), &mut wire[header..]);
         let end = header + transmit.payload_len() as usize;

@@ -16,25 +16,29 @@ impl Ring {
     }
 
     /// Puts `data`, at most the ring's length, at `offset`.
+    #[inline]
     pub(crate) fn put(&mut self, offset: u64, data: &[u8]) {
         let start = self.index(offset);
+        if let Some(place) = self.bytes.get_mut(start..start + data.len()) {
+            return place.copy_from_slice(data);
+        }
         let (first, second) = data.split_at(data.len().min(self.bytes.len() - start));
         self.bytes[start..start + first.len()].copy_from_slice(first);
-        if !second.is_empty() {
-            self.bytes[..second.len()].copy_from_slice(second);
-        }
+        self.bytes[..second.len()].copy_from_slice(second);
     }
 
     /// Copies the bytes of `range`, at most the ring's length, to the front of `out`.
+    #[inline]
     pub(crate) fn get(&self, range: Range<u64>, out: &mut [u8]) {
         let start = self.index(range.start);
         let out = &mut out[..(range.end - range.start) as usize];
+        if let Some(bytes) = self.bytes.get(start..start + out.len()) {
+            return out.copy_from_slice(bytes);
+        }
         let cut = out.len().min(self.bytes.len() - start);
         let (first, second) = out.split_at_mut(cut);
         first.copy_from_slice(&self.bytes[start..start + cut]);
-        if !second.is_empty() {
-            second.copy_from_slice(&self.bytes[..second.len()]);
-        }
+        second.copy_from_slice(&self.bytes[..second.len()]);
     }
 
     fn index(&self, offset: u64) -> usize {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::rack::Circumstances;
+use super::rack::{Circumstances, Rack};
 use super::recovery::{DUP_THRESH, Phase, Suspicion};
 use super::scoreboard::{Mark, Record};
 use super::timers::{Early, Waiting};
@@ -10,9 +10,11 @@ use super::{Connection, State};
 use crate::congestion::AckSample;
 use crate::congestion::CongestionControl as _;
 use crate::event::Events;
+use crate::options::Timestamps;
 use crate::segment::{Flags, Segment};
 use crate::seq::{SeqNumber, low};
 use crate::time::{Deadline, Micros, Stamp, Tick};
+use crate::timestamps::TimestampState;
 
 /// What an acknowledgement tells that was not known.
 #[derive(Debug, Default)]
@@ -31,6 +33,56 @@ struct News {
     dsack: bool,
     /// RFC 5681 §2: a duplicate ACK.
     duplicate: bool,
+}
+
+/// An acknowledgement that tells of data's arrival.
+struct Arrival {
+    now: Duration,
+    at: Micros,
+    /// The recovery point: one past the highest number sent when recovery began.
+    recover: SeqNumber,
+    /// What was next for the peer: SND.UNA before the acknowledgement.
+    next: SeqNumber,
+    /// Microseconds.
+    min_rtt: u32,
+    /// Ours and the segment's, if there are any.
+    timestamps: Option<(TimestampState, Timestamps)>,
+}
+
+impl Arrival {
+    /// `record` has arrived.
+    #[inline(always)]
+    fn note(&self, record: Record, rack: &mut Rack, news: &mut News) {
+        let again = record.mark.contains(Mark::AGAIN);
+        if record.mark.contains(Mark::SACKED) {
+            return;
+        }
+        news.delivered += u64::from(record.len());
+        if record.mark.contains(Mark::BLURRED) {
+            return;
+        }
+        let genuine = !again || !self.is_of_another_transmission(&record);
+        rack.update(&record, self.at, again, genuine, self.min_rtt);
+        news.again |= again;
+        if !again {
+            news.original |= record.end <= self.recover;
+            news.once = Some(record.first_sent());
+        }
+    }
+
+    /// RFC 8985 §6.2 step 1: an echo from before a retransmission is not of that. Only for what was next for the peer:
+    /// what comes out of order does not change its echo (RFC 7323 §4.3).
+    fn is_of_another_transmission(&self, record: &Record) -> bool {
+        let Some((state, option)) = self.timestamps else {
+            return false;
+        };
+        // A tick of slack: both times were rounded down.
+        let since = self.at.since(record.sent) / 1000 + 1;
+        record.start == self.next
+            && state
+                .echo_age(self.now, option.echo)
+                .is_some_and(|age| age > since)
+    }
 }
 
 impl Connection {
@@ -143,64 +195,58 @@ impl Connection {
 
     /// RFC 6675 §4, Update(): takes in the acknowledgement and the SACK blocks.
     fn update_scoreboard(&mut self, now: Duration, segment: &Segment, ack: u64) -> News {
-        let at = Micros::new(now);
         let mut news = News {
             acked: ack - self.snd.una,
             ..News::default()
         };
-        let recover = self.snd.seq(self.recovery.recover);
-        let min_rtt = self.rtt.min_micros();
-        // RFC 8985 §6.2 step 1: an echo from before a retransmission is not of that. Only for what was next for the peer:
-        // what comes out of order does not change its echo (RFC 7323 §4.3).
-        let next = self.snd.seq(self.snd.una);
-        let timestamps = self.timestamps;
-        let echo_age = || match (timestamps, segment.options.timestamps) {
-            (Some(state), Some(option)) => state.echo_age(now, option.echo),
-            _ => None,
-        };
-        let rack = &mut self.rack;
-        rack.begin();
-        let mut note = |record: Record| {
-            let again = record.mark.contains(Mark::AGAIN);
-            if record.mark.contains(Mark::SACKED) {
-                return;
-            }
-            news.delivered += u64::from(record.len());
-            if record.mark.contains(Mark::BLURRED) {
-                return;
-            }
-            let old = |age| age > at.since(record.sent) / 1000 + 1;
-            let genuine = !again || record.start != next || !echo_age().is_some_and(old);
-            rack.update(&record, at, again, genuine, min_rtt);
-            news.again |= again;
-            if !again {
-                news.original |= record.end <= recover;
-                news.once = Some(record.first_sent());
-            }
-        };
+        let arrival = self.arrival(now, segment);
+        self.rack.begin();
         if ack > self.snd.una {
-            self.board.acknowledge(self.snd.iss + low(ack), &mut note);
+            let rack = &mut self.rack;
+            self.board.acknowledge(self.snd.iss + low(ack), |record| {
+                arrival.note(record, rack, &mut news);
+            });
             self.snd.una = ack;
         }
-        if self.negotiated.sack {
-            let (una, max) = (self.snd.seq(ack), self.snd.seq(self.snd.max));
-            let blocks = segment.options.sack.as_slice();
-            for (index, &(left, right)) in blocks.iter().enumerate() {
-                // RFC 2883 §4: the first block below the acknowledgement, or within the second.
-                let inside = |&(l, r): &(SeqNumber, SeqNumber)| l <= left && right <= r;
-                if index == 0 && left < right && (right <= una || blocks.get(1).is_some_and(inside))
-                {
-                    news.dsack = true;
-                } else if una < right && left < right && right <= max {
-                    self.board.sack(left, right, &mut note);
-                }
-            }
-            if news.dsack {
-                self.counters.dsacks += 1;
-                self.rack.on_dsack(una, max);
-            }
+        if self.negotiated.sack && !segment.options.sack.is_empty() {
+            self.take_sack(segment, ack, &arrival, &mut news);
         }
         news
+    }
+
+    /// The SACK blocks of an acknowledgement at position `ack`.
+    #[inline(never)]
+    fn take_sack(&mut self, segment: &Segment, ack: u64, arrival: &Arrival, news: &mut News) {
+        let (una, max) = (self.snd.seq(ack), self.snd.seq(self.snd.max));
+        let rack = &mut self.rack;
+        let blocks = segment.options.sack.as_slice();
+        for (index, &(left, right)) in blocks.iter().enumerate() {
+            // RFC 2883 §4: the first block below the acknowledgement, or within the second.
+            let inside = |&(l, r): &(SeqNumber, SeqNumber)| l <= left && right <= r;
+            if index == 0 && left < right && (right <= una || blocks.get(1).is_some_and(inside)) {
+                news.dsack = true;
+            } else if una < right && left < right && right <= max {
+                self.board
+                    .sack(left, right, |record| arrival.note(record, rack, news));
+            }
+        }
+        if news.dsack {
+            self.counters.dsacks += 1;
+            self.rack.on_dsack(una, max);
+        }
+    }
+
+    /// What is to be known of an acknowledgement, before it moves SND.UNA, to judge what it says has arrived.
+    #[inline]
+    fn arrival(&self, now: Duration, segment: &Segment) -> Arrival {
+        Arrival {
+            now,
+            at: Micros::new(now),
+            recover: self.snd.seq(self.recovery.recover),
+            next: self.snd.seq(self.snd.una),
+            min_rtt: self.rtt.min_micros(),
+            timestamps: self.timestamps.zip(segment.options.timestamps),
+        }
     }
 
     /// RACK's step 5, and the timer for what is not known yet.

@@ -18,6 +18,10 @@ impl Connection {
     pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> Received {
         self.counters.segs_in += u64::from(segment.segments.max(1));
         self.note_sign_of_life(now);
+        self.dispatch(now, segment)
+    }
+
+    fn dispatch(&mut self, now: Duration, segment: &Segment) -> Received {
         match self.state {
             State::Closed => Received::default(),
             State::SynSent => self.on_segment_syn_sent(now, segment),
@@ -30,18 +34,18 @@ impl Connection {
         let Some(seq) = self.rcv.position(segment.seq) else {
             return self.unacceptable(now, segment);
         };
-        let without_syn;
-        let (segment, seq) = if self.is_crossing_syn_ack(segment, seq) {
-            without_syn = Segment {
-                flags: segment.flags - Flags::SYN,
-                seq: segment.seq + 1,
-                ..*segment
-            };
-            (&without_syn, 1)
-        } else {
-            (segment, seq)
-        };
+        if self.is_crossing_syn_ack(segment, seq) {
+            return self.on_crossing_syn_ack(now, *segment);
+        }
         self.on_segment_at(now, segment, seq)
+    }
+
+    /// Begins anew without the SYN.
+    #[cold]
+    fn on_crossing_syn_ack(&mut self, now: Duration, mut segment: Segment) -> Received {
+        segment.flags -= Flags::SYN;
+        segment.seq += 1;
+        self.dispatch(now, &segment)
     }
 
     //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2

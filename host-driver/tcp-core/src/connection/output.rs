@@ -185,19 +185,24 @@ impl Connection {
     }
 
     /// Sends for the first time what lies between two positions, and the FIN if so told.
+    #[inline]
     pub(super) fn send_new(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
         let mss = u64::from(self.mss());
-        if self.snd.max == self.snd.una {
-            self.progress = Tick::new(now);
+        let tick = Tick::new(now);
+        let grain = if self.snd.max == self.snd.una {
+            self.progress = tick;
             self.rack.forget();
-        }
+            // There is nothing to join it with.
+            0
+        } else {
+            // Data sent within an eighth of a round trip counts as sent at the same time.
+            self.rtt.srtt_micros() / 8
+        };
         self.snd.max = end + u64::from(fin);
         if !(end - start).is_multiple_of(mss) {
             self.snd.small_end = end;
         }
-        self.snd.last_sent = Tick::new(now);
-        // Data sent within an eighth of a round trip counts as sent at the same time.
-        let grain = self.rtt.srtt_micros() / 8;
+        self.snd.last_sent = tick;
         let max = self.snd.seq(self.snd.max);
         self.board.push(max, Micros::new(now), grain);
         self.recovery.on_sent(self.snd.max - start);
@@ -208,7 +213,7 @@ impl Connection {
             self.snd.time_from((start + mss).min(self.snd.max), now);
         }
         self.pace(now, end - start);
-        let mut transmit = self.segment(now, start, end, fin);
+        let mut transmit = self.build(now, start, end, fin);
         let (flags, ect) = self.ecn_of_new_data(end - start);
         transmit.flags |= flags;
         transmit.ect = ect;
@@ -344,20 +349,15 @@ impl Connection {
     /// A segment with the data from position `start` to `end`, and everything that goes with it:
     /// it acknowledges and offers a window.
     pub(super) fn segment(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
+        self.build(now, start, end, fin)
+    }
+
+    /// [`Connection::segment`] where it is built most often.
+    #[inline(always)]
+    fn build(&mut self, now: Duration, start: u64, end: u64, fin: bool) -> Transmit {
         self.count(end - start);
         let window = self.rcv.window_field(self.settings.offer.mss);
         self.rcv.acked = self.rcv.nxt;
-        let mut options = Options {
-            timestamps: self.timestamps.map(|state| state.option(now)),
-            ..Options::default()
-        };
-        let mut told = true;
-        if self.negotiated.sack && self.rcv.wants_sack() {
-            told = self.add_sack(&mut options, end - start);
-        }
-        if told {
-            self.ack.on_sent(end > start);
-        }
         let mut flags = Flags::ACK;
         if self.ecn_echo {
             flags |= Flags::ECE;
@@ -384,7 +384,10 @@ impl Connection {
             flags,
             window,
             urgent: 0,
-            options,
+            options: Options {
+                timestamps: self.timestamps.map(|state| state.option(now)),
+                ..Options::default()
+            },
             // Empty ranges are put at 0, for a FIN or an ACK has no place in the buffer.
             payload: if end > start {
                 start - 1..end - 1
@@ -394,6 +397,13 @@ impl Connection {
             mss: self.mss(),
             ect: false,
         };
+        let mut told = true;
+        if self.negotiated.sack && self.rcv.wants_sack() {
+            told = self.add_sack(&mut transmit.options, end - start);
+        }
+        if told {
+            self.ack.on_sent(end > start);
+        }
         self.add_urgent(&mut transmit, start);
         transmit
     }

@@ -185,12 +185,14 @@ impl Scoreboard {
     }
 
     /// SND.UNA moved to `una`. `gone` is told of what was acknowledged, in order.
+    #[inline]
     pub(super) fn acknowledge(&mut self, una: SeqNumber, mut gone: impl FnMut(Record)) {
         let mut whole = 0;
         let mut start = self.start;
-        while start < una
-            && let Some(&stored) = self.row.get(whole)
-        {
+        for stored in &self.row {
+            if start >= una {
+                break;
+            }
             let all = stored.end <= una;
             let record = Record {
                 start,
@@ -199,8 +201,11 @@ impl Scoreboard {
                 span: stored.span,
                 mark: stored.mark,
             };
-            if !record.mark.is_empty() {
-                self.account(record.mark, record.len(), false);
+            if record.mark.contains(Mark::SACKED) {
+                self.sacked -= record.len();
+            }
+            if record.mark.contains(Mark::LOST) {
+                self.lost -= record.len();
             }
             gone(record);
             if !all {
@@ -360,6 +365,7 @@ impl Scoreboard {
     }
 
     /// Nothing is in flight any more: gives a borrowed block back.
+    #[inline]
     fn clear(&mut self) {
         if self.row.spilled() {
             let block = core::mem::take(&mut self.row).into_vec();

@@ -87,6 +87,11 @@ impl Timers {
         }
     }
 
+    /// Neither for what is in flight nor for a window is anything awaited.
+    pub(super) const fn is_stopped(&self) -> bool {
+        !self.retransmission.is_set() && !self.early_at.is_set()
+    }
+
     pub(super) const fn stop(&mut self) {
         self.retransmission = Deadline::NONE;
         self.early_at = Deadline::NONE;
@@ -253,7 +258,15 @@ impl Connection {
     }
 
     /// The timers as what is in flight and what is queued want them. Called when nothing more can be sent.
+    #[inline]
     pub(super) fn settle_timer(&mut self, now: Duration) {
+        let nothing = self.snd.in_flight() == 0 && !self.snd.has_unsent();
+        if !(nothing && self.timers.is_stopped()) {
+            self.settle_timer_anew(now);
+        }
+    }
+
+    fn settle_timer_anew(&mut self, now: Duration) {
         if matches!(self.state, State::Closed | State::TimeWait) {
             return;
         }
