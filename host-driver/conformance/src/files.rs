@@ -1,6 +1,7 @@
 //! The table of open files.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::epoll::Epoll;
 use crate::errno::{Errno, Result};
@@ -162,11 +163,11 @@ impl Files {
     }
 
     /// Looks at what has changed since the last call, for epolls that want to hear of changes.
-    pub(crate) fn watch(&mut self) {
+    pub(crate) fn watch(&mut self, now: Duration) {
         let mut woken = Vec::new();
         for (fd, file) in &mut self.open {
             let keys = match &mut file.kind {
-                Kind::Tcp(tcp) => tcp.take_wakeups(),
+                Kind::Tcp(tcp) => tcp.take_wakeups(now),
                 Kind::Udp(udp) => udp.take_wakeups(),
                 Kind::Pipe(end) => match self.pipes.get(&end.pipe) {
                     Some(pipe) => end.take_wakeups(pipe),

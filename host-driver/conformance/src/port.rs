@@ -82,7 +82,7 @@ impl Core {
     /// Does all that is to be done now.
     pub(crate) fn settle(&mut self) {
         self.world.settle();
-        self.files.watch();
+        self.files.watch(self.world.now());
         self.changes += 1;
     }
 

@@ -97,7 +97,7 @@ impl Sysctls {
             restart_after_idle: flag("tcp_slow_start_after_idle")
                 .unwrap_or(standard.restart_after_idle),
             // A script's segments are those of Linux.
-            half_window_batches: true,
+            least_batch: byte("tcp_min_tso_segs").unwrap_or(2).max(1),
             min_rto: self
                 .number("ipv4/tcp_rto_min_us")
                 .map_or(standard.min_rto, Duration::from_micros),

@@ -7,9 +7,21 @@ use common::{Drill, data, ms};
 /// Offset of `tcpi_snd_cwnd` in `struct tcp_info`.
 const SND_CWND: usize = 80;
 
-/// A connection whose super-segments are seen whole, 100 ms away.
+/// A connection whose super-segments are seen whole, 100 ms away; they are of 10 segments if the window allows.
 fn accepted() -> (Drill, i32) {
-    let mut drill = Drill::with(c"sysctl=none");
+    accepted_with(Some("10"))
+}
+
+/// The same with this `tcp_min_tso_segs`.
+fn accepted_with(least: Option<&str>) -> (Drill, i32) {
+    let directory = tempfile::tempdir().unwrap();
+    if let Some(least) = least {
+        std::fs::create_dir(directory.path().join("ipv4")).unwrap();
+        let file = directory.path().join("ipv4/tcp_min_tso_segs");
+        std::fs::write(file, least).unwrap();
+    }
+    let flags = format!("sysctl={}", directory.path().display());
+    let mut drill = Drill::with(&std::ffi::CString::new(flags).unwrap());
     let listener = drill.listener();
     drill.inject("S 0:0(0) win 65535 <mss 1000,sackOK,nop,nop,nop,wscale 7>");
     drill.next();
@@ -48,6 +60,15 @@ fn super_segments_are_half_of_the_window_and_pushed() {
     drill.table.write(fd, &data(20_000)).unwrap();
     drill.expect("P. 26001:31001(5000) ack 1");
     assert_eq!(window(&drill, fd), 10);
+}
+
+#[test]
+fn at_a_low_rate_super_segments_are_of_two_segments() {
+    let (mut drill, fd) = accepted_with(None);
+    drill.table.write(fd, &data(5000)).unwrap();
+    drill.expect("P. 1:2001(2000) ack 1");
+    drill.expect("P. 2001:4001(2000) ack 1");
+    drill.expect("P. 4001:5001(1000) ack 1");
 }
 
 #[test]

@@ -117,9 +117,10 @@ pub struct Config {
     /// After an idle time longer than the RTO, begin with the initial window again (RFC 5681 §4.1), like Linux's
     /// `tcp_slow_start_after_idle`.
     pub restart_after_idle: bool,
-    /// Super-segments as Linux makes them: none larger than half of the congestion window (`tcp_cwnd_test`), all with PSH.
-    /// Off: as large as can be, for each costs a descriptor.
-    pub half_window_batches: bool,
+    /// Super-segments as Linux makes them: of what leaves in a millisecond at the pacing rate, more on a short path, and at
+    /// least so many segments (`tcp_min_tso_segs`); none larger than half of the congestion window (`tcp_cwnd_test`); all with
+    /// PSH. 0: as large as can be, for each costs a descriptor.
+    pub least_batch: u8,
     /// Spread what is sent over the round trip: segments leave no sooner than the window divided by the round-trip time
     /// allows. Off, as Linux without the fq scheduler.
     pub pacing: bool,
@@ -218,7 +219,7 @@ impl Default for Config {
             congestion: Algorithm::Cubic,
             ecn: Ecn::Accept,
             restart_after_idle: true,
-            half_window_batches: false,
+            least_batch: 0,
             pacing: false,
         }
     }

@@ -47,6 +47,8 @@ impl Port {
                 return Ok(Attempt::Wait);
             }
             match core.files.tcp(socket)?.receive(room, false)? {
+                // As Linux: what comes before the urgent byte has an end.
+                Attempt::Wait if core.files.tcp(socket)?.is_at_mark() => Ok(Attempt::Done(0)),
                 Attempt::Wait => Ok(Attempt::Wait),
                 Attempt::Done(bytes) => {
                     let end = core.files.pipes.get_mut(&number).ok_or(Errno::EBADF)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tcp_core::{Counters, Info, State as Tcb};
 
 use super::tcp::Tcp;
+use super::times::Times;
 
 /// Linux's TCP_CA_Open, TCP_CA_Disorder and TCP_CA_Recovery.
 const OPEN: u8 = 0;
@@ -43,6 +44,10 @@ fn micros(time: Option<Duration>) -> u32 {
     time.map_or(0, |time| {
         u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
     })
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn low(n: u64) -> u32 {
@@ -88,6 +93,7 @@ pub(crate) fn bytes(tcp: &Tcp) -> Vec<u8> {
         &stream.info(),
         stream.counters(),
         (status.unsent, over),
+        &tcp.times,
         headers,
     )
 }
@@ -95,9 +101,19 @@ pub(crate) fn bytes(tcp: &Tcp) -> Vec<u8> {
 /// Bytes up to and with `tcpi_snd_wnd`.
 const SIZE: usize = 232;
 
-fn fill(info: &Info, counters: Counters, (unsent, over): (u64, bool), headers: u32) -> Vec<u8> {
+fn fill(
+    info: &Info,
+    counters: Counters,
+    (unsent, over): (u64, bool),
+    times: &Times,
+    headers: u32,
+) -> Vec<u8> {
     let mss = u64::from(info.mss.max(1));
     let segments = |bytes: u64| low(bytes.div_ceil(mss));
+    let [sent, received, heard] = times.since().map(millis);
+    let [busy, window, buffer] = times
+        .spent()
+        .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     let mut to = Layout::default();
     to.u8(if over { CLOSE } else { number(info.state) });
     to.u8(if info.recovering {
@@ -130,13 +146,14 @@ fn fill(info: &Info, counters: Counters, (unsent, over): (u64, bool), headers: u
     to.u32(info.receive_mss.into());
     to.u32(segments(info.in_flight)); // unacked
     to.u32(low(info.sacked / mss));
-    to.u32(segments(info.lost));
-    to.u32(0); // retrans: in flight again
+    // As Linux, what is in flight again still counts as lost.
+    to.u32(segments(info.lost + info.retransmitted));
+    to.u32(segments(info.retransmitted));
     to.u32(0); // fackets: no more in Linux either
-    to.u32(0); // last_data_sent
+    to.u32(sent); // last_data_sent
     to.u32(0); // last_ack_sent: not in Linux either
-    to.u32(0); // last_data_recv
-    to.u32(0); // last_ack_recv
+    to.u32(received); // last_data_recv
+    to.u32(heard); // last_ack_recv
     to.u32(u32::from(info.receive_mss) + headers); // pmtu
     to.u32(low(info.receive_window)); // rcv_ssthresh
     to.u32(micros(info.srtt));
@@ -163,13 +180,17 @@ fn fill(info: &Info, counters: Counters, (unsent, over): (u64, bool), headers: u
     to.u32(0); // data_segs_in
     to.u32(0); // data_segs_out
     to.u64(0); // delivery_rate
-    to.u64(0); // busy_time
-    to.u64(0); // rwnd_limited
-    to.u64(0); // sndbuf_limited
-    to.u32(segments(info.acked)); // delivered
+    to.u64(busy);
+    to.u64(window); // rwnd_limited
+    to.u64(buffer); // sndbuf_limited
+    to.u32(segments(info.acked + info.sacked)); // delivered
     to.u32(0); // delivered_ce
     to.u64(counters.bytes_out);
-    to.u64(0); // bytes_retrans
+    to.u64(
+        counters
+            .bytes_out
+            .saturating_sub(info.acked + info.in_flight),
+    ); // bytes_retrans
     to.u32(counters.dsacks);
     to.u32(info.reordering.into()); // reord_seen
     to.u32(counters.out_of_order);

@@ -4,6 +4,7 @@ mod error_queue;
 mod info;
 mod options;
 pub(crate) mod tcp;
+mod times;
 pub(crate) mod udp;
 mod values;
 mod wake;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::scoreboard::Mark;
 use super::timers::Waiting;
 use super::{Connection, State};
 use crate::congestion::CongestionControl as _;
@@ -33,6 +34,8 @@ pub struct Info {
     pub sacked: u64,
     /// Taken for lost, and not sent again yet.
     pub lost: u64,
+    /// Sent again, and not known to have arrived.
+    pub retransmitted: u64,
     /// The least round-trip time measured, once there is one.
     pub min_rtt: Option<Duration>,
     /// Data was seen to arrive out of order (RFC 8985: reordering_seen).
@@ -78,6 +81,15 @@ impl Connection {
             pipe: self.pipe(),
             sacked: u64::from(self.board.sacked()),
             lost: u64::from(self.board.lost()),
+            retransmitted: self
+                .board
+                .records()
+                .filter(|record| {
+                    record.mark.contains(Mark::AGAIN)
+                        && !record.mark.intersects(Mark::SACKED | Mark::LOST)
+                })
+                .map(|record| u64::from(record.len()))
+                .sum(),
             min_rtt: self
                 .rtt
                 .srtt()

@@ -245,10 +245,11 @@ impl Connection {
         } else if queued <= mss {
             queued
         } else {
-            let most = if self.settings.half_window_batches {
-                whole(window_limit / 2).max(mss)
-            } else {
-                u64::MAX
+            let most = match self.settings.least_batch {
+                0 => u64::MAX,
+                least => self
+                    .usual_batch(u64::from(least) * mss)
+                    .min(whole(window_limit / 2).max(mss)),
             };
             if queued <= most.min(self.settings.max_transmit.into()) && !self.settings.pacing {
                 queued
@@ -367,8 +368,7 @@ impl Connection {
         }
         // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued. On the last of a super-segment too, if
         // so told: a receiver that coalesces need not wait for more.
-        let super_segment =
-            self.settings.half_window_batches && end - start > u64::from(self.mss());
+        let super_segment = self.settings.least_batch > 0 && end - start > u64::from(self.mss());
         if end > start && (super_segment || end == self.snd.data_end()) {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
             //# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data to be

@@ -17,9 +17,15 @@ impl Connection {
     /// not keep the window from being used.
     #[must_use]
     pub fn pacing_rate(&self) -> Option<u64> {
-        if !self.settings.pacing {
-            return None;
+        if self.settings.pacing {
+            self.usual_rate()
+        } else {
+            None
         }
+    }
+
+    /// The rate at which data would leave if it were paced.
+    fn usual_rate(&self) -> Option<u64> {
         let srtt = u64::from(self.rtt.srtt_micros());
         if srtt == 0 {
             return None;
@@ -57,6 +63,20 @@ impl Connection {
             let wait = len.saturating_mul(1_000_000_000) / rate;
             self.departure = Deadline::after(now, Stamp(wait));
         }
+    }
+
+    /// A super-segment as Linux sizes it (`tcp_tso_autosize`), `least` bytes or more, whole segments: 1/1024 s of the rate,
+    /// and on a path shorter than 16 ms up to 64 KiB more, halved for every 512 µs.
+    pub(super) fn usual_batch(&self, least: u64) -> u64 {
+        let mss = u64::from(self.mss());
+        let Some(rate) = self.usual_rate() else {
+            return u64::from(self.settings.max_transmit).max(least);
+        };
+        let near = (u64::from(u16::MAX) + 1)
+            .checked_shr(self.rtt.min_micros() >> 9)
+            .unwrap_or(0);
+        let bytes = ((rate >> 10) + near).max(least);
+        bytes - bytes % mss
     }
 
     /// The largest super-segment, whole segments of `mss` bytes.

@@ -16,7 +16,8 @@ pub(super) struct Settings {
     pub(super) cork: bool,
     pub(super) pacing: bool,
     pub(super) restart_after_idle: bool,
-    pub(super) half_window_batches: bool,
+    /// See [`Config::least_batch`].
+    pub(super) least_batch: u8,
     pub(super) black_hole_detection: bool,
     /// Zero: none.
     pub(super) user_timeout: Millis,
@@ -40,7 +41,7 @@ impl Settings {
             cork: false,
             pacing: config.pacing,
             restart_after_idle: config.restart_after_idle,
-            half_window_batches: config.half_window_batches,
+            least_batch: config.least_batch,
             black_hole_detection: config.black_hole_detection,
             user_timeout: config.user_timeout.unwrap_or_default().into(),
             quick_acks: config.quick_acks,

@@ -9,6 +9,11 @@ use crate::call::Message;
 use crate::errno::Errno;
 use crate::ffi::memory;
 
+/// Whether there is no memory at a buffer: then, as on Linux, what there is to read is waited for and stays.
+fn is_bad(buffer: *const c_void, len: size_t) -> bool {
+    memory::read(buffer, len.min(1)).is_err()
+}
+
 /// read(2)
 ///
 /// # Safety
@@ -20,6 +25,10 @@ pub(in crate::ffi) unsafe extern "C" fn read(
     len: size_t,
 ) -> ssize_t {
     answer(userdata, |port| {
+        if is_bad(buffer, len) {
+            port.receive(fd, len, libc::MSG_PEEK)?;
+            return Err(Errno::EFAULT);
+        }
         let bytes = port.read(fd, len)?;
         memory::write(buffer, &bytes)?;
         count(bytes.len())
@@ -56,6 +65,10 @@ pub(in crate::ffi) unsafe extern "C" fn recv(
     flags: c_int,
 ) -> ssize_t {
     answer(userdata, |port| {
+        if is_bad(buffer, len) {
+            port.receive(fd, len, flags | libc::MSG_PEEK)?;
+            return Err(Errno::EFAULT);
+        }
         let message = port.receive(fd, len, flags)?;
         memory::write(buffer, &message.bytes)?;
         count(message.count)
@@ -76,6 +89,10 @@ pub(in crate::ffi) unsafe extern "C" fn recvfrom(
     address_len: *mut socklen_t,
 ) -> ssize_t {
     answer(userdata, |port| {
+        if is_bad(buffer, len) {
+            port.receive(fd, len, flags | libc::MSG_PEEK)?;
+            return Err(Errno::EFAULT);
+        }
         let message = port.receive(fd, len, flags)?;
         memory::write(buffer, &message.bytes)?;
         name_out(&message.name, address, address_len)?;

@@ -8,7 +8,7 @@ use crate::socket::values::{bytes, flag, int};
 const DEFAULT_HOPS: u8 = 64;
 
 /// As Linux, options of IP are an int, or a byte.
-fn byte(value: &[u8]) -> Result<i32> {
+pub(super) fn byte(value: &[u8]) -> Result<i32> {
     match value {
         [one] => Ok((*one).into()),
         _ => int(value),

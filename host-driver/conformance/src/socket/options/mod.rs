@@ -44,6 +44,8 @@ pub(crate) struct Options {
     quick_ack: Option<bool>,
     pub(crate) congestion: Algorithm,
     pub(crate) syn_retries: Option<u8>,
+    /// TCP_RTO_MAX_MS.
+    pub(crate) rto_max: Option<Duration>,
     /// TCP_DEFER_ACCEPT in seconds, as Linux rounds it.
     defer_accept: i32,
     /// TCP_LINGER2 in seconds.
@@ -61,13 +63,16 @@ pub(crate) struct Options {
     /// SO_OOBINLINE.
     pub(crate) inline: bool,
     /// TTL or hop limit; TOS or traffic class.
-    hops: Option<u8>,
-    class: u8,
+    pub(crate) hops: Option<u8>,
+    pub(crate) class: u8,
 }
 
 /// Options that are kept and told, and change nothing here: the machine has one route, one processor that matters, and time
 /// that is virtual.
-const KEPT: [(i32, i32); 9] = [
+const KEPT: [(i32, i32); 11] = [
+    // Segments never are fragmented here, whatever one asks for.
+    (libc::SOL_IP, libc::IP_MTU_DISCOVER),
+    (libc::SOL_IPV6, libc::IPV6_MTU_DISCOVER),
     (libc::SOL_SOCKET, libc::SO_MARK),
     (libc::SOL_SOCKET, libc::SO_DONTROUTE),
     (libc::SOL_SOCKET, libc::SO_BUSY_POLL),
@@ -103,6 +108,7 @@ impl Options {
             quick_ack: None,
             congestion: defaults.tcp.congestion,
             syn_retries: None,
+            rto_max: None,
             defer_accept: 0,
             linger_2: None,
             unsent_low_water: 0,
@@ -180,7 +186,11 @@ impl Tcp {
     /// setsockopt(2)
     pub(crate) fn set_option(&mut self, level: i32, option: i32, value: &[u8]) -> Result<()> {
         if KEPT.contains(&(level, option)) {
-            self.options.kept.insert((level, option), int(value)?);
+            let number = match level {
+                libc::SOL_IP => ip::byte(value)?,
+                _ => int(value)?,
+            };
+            self.options.kept.insert((level, option), number);
             return Ok(());
         }
         match level {

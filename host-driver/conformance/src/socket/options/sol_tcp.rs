@@ -20,6 +20,9 @@ const COUNT: std::ops::RangeInclusive<i32> = 1..=127;
 
 // Not in every version of libc's bindings.
 pub(super) const TCP_INQ: i32 = 36;
+const TCP_RTO_MAX_MS: i32 = 44;
+/// Bounds of TCP_RTO_MAX_MS.
+const RTO_MAX: std::ops::RangeInclusive<i32> = 1000..=120_000;
 
 fn seconds(value: &[u8]) -> Result<Duration> {
     let value = int(value)?;
@@ -94,6 +97,15 @@ impl Tcp {
             libc::TCP_KEEPINTVL => options.keep.interval = seconds(value)?,
             libc::TCP_KEEPCNT => options.keep.probes = counted(value)?,
             libc::TCP_SYNCNT => options.syn_retries = Some(counted(value)?),
+            TCP_RTO_MAX_MS => {
+                if !RTO_MAX.contains(&number) {
+                    return Err(Errno::EINVAL);
+                }
+                let millis = u64::try_from(number).unwrap_or(0);
+                options.rto_max = Some(Duration::from_millis(millis));
+                // From the next handshake on.
+                self.reconfigure();
+            }
             libc::TCP_LINGER2 => options.linger_2 = Some(number.clamp(-1, 120)),
             libc::TCP_DEFER_ACCEPT => options.defer_accept = retransmissions(number),
             libc::TCP_USER_TIMEOUT => {
@@ -179,6 +191,10 @@ impl Tcp {
                 None => options.quick_ack.unwrap_or(true).into(),
             },
             libc::TCP_NOTSENT_LOWAT => i32::from_ne_bytes(options.unsent_low_water.to_ne_bytes()),
+            TCP_RTO_MAX_MS => {
+                let most = options.rto_max.unwrap_or(self.defaults.tcp.max_rto);
+                i32::try_from(most.as_millis()).unwrap_or(i32::MAX)
+            }
             TCP_INQ => options.tell_queued.into(),
             _ => return Err(Errno::ENOPROTOOPT),
         };

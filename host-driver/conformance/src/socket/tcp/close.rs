@@ -8,6 +8,7 @@ use tcp_core::State as Tcb;
 
 use super::{State, Tcp};
 use crate::errno::{Errno, Result};
+use crate::socket::times::Times;
 use crate::socket::wake::Seen;
 
 fn is_opening(stream: &TcpStream) -> bool {
@@ -55,5 +56,6 @@ impl Tcp {
         }
         self.seen = Seen::default();
         self.written = 0;
+        self.times = Times::default();
     }
 }

@@ -92,6 +92,11 @@ impl Tcp {
         i32::try_from(status.available).unwrap_or(i32::MAX) + i32::from(ended)
     }
 
+    /// Whether reading has come to the urgent byte.
+    pub(crate) fn is_at_mark(&self) -> bool {
+        self.status().is_some_and(|status| status.at_mark)
+    }
+
     /// Whether reading gives something without waiting for more.
     pub(crate) fn is_ended(&self) -> bool {
         self.status()

@@ -12,6 +12,7 @@ use longshore_sockets::{SocketConfig, Status, TcpListener, TcpStream};
 
 use super::error_queue::ErrorQueue;
 use super::options::Options;
+use super::times::Times;
 use super::wake::Seen;
 use crate::address::Family;
 use crate::port::Patience;
@@ -32,6 +33,7 @@ pub(crate) struct Tcp {
     /// Stream bytes written so far.
     written: u64,
     pub(crate) errors: ErrorQueue,
+    pub(super) times: Times,
 }
 
 /// What the socket is.
@@ -59,6 +61,7 @@ impl Tcp {
             blocked: false,
             written: 0,
             errors: ErrorQueue::default(),
+            times: Times::default(),
         }
     }
 
@@ -75,6 +78,9 @@ impl Tcp {
         if let Some(retries) = options.syn_retries {
             tcp.syn_retries = retries;
         }
+        if let Some(most) = options.rto_max {
+            tcp.max_rto = most;
+        }
         if let Some(seconds) = options.linger_2.and_then(|s| u64::try_from(s).ok()) {
             tcp.fin_wait_2 = Duration::from_secs(seconds);
         }
@@ -82,8 +88,8 @@ impl Tcp {
             tcp,
             send_buffer: options.send_payload().unwrap_or(defaults.send_buffer),
             max_segment: options.max_segment,
-            hop_limit: None,
-            traffic_class: 0,
+            hop_limit: options.hops,
+            traffic_class: options.class,
         })
     }
 

@@ -1,5 +1,7 @@
 //! What can be done without waiting, and what waits.
 
+use std::time::Duration;
+
 use longshore_sockets::TcpListener;
 use tcp_core::State as Tcb;
 
@@ -82,7 +84,12 @@ impl Tcp {
     }
 
     /// Events that would have woken whoever polls the socket, since the last call.
-    pub(crate) fn take_wakeups(&mut self) -> u32 {
+    pub(crate) fn take_wakeups(&mut self, now: Duration) -> u32 {
+        if let State::Connecting(stream) | State::Connected(stream) = &self.state {
+            let (info, counters) = (stream.info(), stream.counters());
+            self.times
+                .observe(now, &stream.status(), &info, &counters, self.blocked);
+        }
         let errors = if self.complete_sends() {
             libc::EPOLLERR as u32
         } else {
