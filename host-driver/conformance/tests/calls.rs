@@ -325,3 +325,16 @@ fn datagrams_go_and_come_with_their_names() {
     table.connect(fd, at(REMOTE, 53)).unwrap();
     assert_eq!(table.send(fd, b"more", 0), Ok(4));
 }
+
+#[test]
+fn what_cannot_be_handed_out_stays_to_be_read() {
+    let mut drill = Drill::new();
+    let fd = drill.accepted();
+    drill.nonblocking(fd, true);
+    assert_eq!(errno(drill.table.recv_into_nowhere(fd, 10)), libc::EAGAIN);
+    drill.inject("P. 1:11(10) ack 1 win 2000");
+    for _ in 0..2 {
+        assert_eq!(errno(drill.table.recv_into_nowhere(fd, 10)), libc::EFAULT);
+    }
+    assert_eq!(drill.table.read(fd, 100).unwrap(), data(10));
+}

@@ -281,6 +281,10 @@ impl Table {
         )
     }
 
+    pub(crate) fn recv_into_nowhere(&self, fd: i32, len: usize) -> Result {
+        call!(self, recv, fd, ptr::without_provenance_mut(8), len, 0)
+    }
+
     pub(crate) fn setsockopt_from_nowhere(&self, fd: i32, level: i32, option: i32) -> Result {
         call!(self, setsockopt, fd, level, option, ptr::null(), 4)
     }
