@@ -11,6 +11,8 @@ pub(crate) struct Flags {
     pub(crate) local6: Cidr,
     /// `mtu`: longest IP packet.
     pub(crate) mtu: u16,
+    /// `mss`: payload of the segments that a longer one from packetdrill arrives in; as much as the link takes if none.
+    pub(crate) mss: Option<usize>,
     /// `sysctl`: the directory whose files say what Linux's would; `none` for none.
     pub(crate) sysctl: Option<String>,
     /// `tso`: `whole` shows super-segments as the one packet that they are on Linux, `cut` as they are on the wire.
@@ -21,7 +23,7 @@ pub(crate) struct Flags {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadFlags {
     #[error(
-        "'{0}' is no setting: write local=A/N, local6=A/N, mtu=N, sysctl=DIR, tso=whole or tso=cut, separated by commas"
+        "'{0}' is no setting: write local=A/N, local6=A/N, mtu=N, mss=N, sysctl=DIR, tso=whole or tso=cut, separated by commas"
     )]
     Unknown(String),
     #[error("'{value}' is no value for {key}")]
@@ -36,6 +38,7 @@ impl Default for Flags {
             local: cidr("192.168.0.1/16"),
             local6: cidr("fd3d:a0b:17d6::1/16"),
             mtu: 1500,
+            mss: None,
             sysctl: Some("/proc/sys/net".to_owned()),
             whole: true,
         }
@@ -69,6 +72,9 @@ impl std::str::FromStr for Flags {
                     }
                 }
                 "mtu" => flags.mtu = value.parse().map_err(|_| bad())?,
+                "mss" => {
+                    flags.mss = Some(value.parse().ok().filter(|mss| *mss > 0).ok_or_else(bad)?)
+                }
                 "sysctl" => flags.sysctl = (value != "none").then(|| value.to_owned()),
                 "tso" => {
                     flags.whole = match value {
@@ -99,6 +105,8 @@ mod tests {
             "mtu".parse::<Flags>().unwrap_err(),
             BadFlags::Unknown("mtu".to_owned())
         );
+        assert_eq!("mss=1000".parse::<Flags>().unwrap().mss, Some(1000));
+        assert!("mss=0".parse::<Flags>().is_err());
         assert!("mtu=x".parse::<Flags>().is_err());
         assert!("local=::1/64".parse::<Flags>().is_err());
     }

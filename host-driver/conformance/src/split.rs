@@ -1,16 +1,19 @@
-//! Segments longer than the link's MTU, which scripts have and wires do not: cut as a sender's NIC would have done.
+//! Segments longer than the link's MTU or the sender's MSS, which scripts have and wires do not: cut as a sender's NIC
+//! would have done.
 
 use etherparse::{IpSlice, TcpHeader, TcpSlice};
 
-/// The packets that carry what `packet` does, none longer than `mtu`; the packet itself if it is no TCP segment, or fits.
-pub(crate) fn split(packet: &[u8], mtu: usize) -> Vec<Vec<u8>> {
-    if packet.len() <= mtu {
+/// The packets that carry what `packet` does, none longer than `mtu` and none with more payload than `mss`; the packet
+/// itself if it is no TCP segment, or fits.
+pub(crate) fn split(packet: &[u8], mtu: usize, mss: Option<usize>) -> Vec<Vec<u8>> {
+    let mss = mss.unwrap_or(usize::MAX);
+    if packet.len() <= mtu.min(mss) {
         return vec![packet.to_vec()];
     }
-    cut(packet, mtu).unwrap_or_else(|| vec![packet.to_vec()])
+    cut(packet, mtu, mss).unwrap_or_else(|| vec![packet.to_vec()])
 }
 
-fn cut(packet: &[u8], mtu: usize) -> Option<Vec<Vec<u8>>> {
+fn cut(packet: &[u8], mtu: usize, mss: usize) -> Option<Vec<Vec<u8>>> {
     let ip = IpSlice::from_slice(packet).ok()?;
     let segment = ip.payload();
     if segment.fragmented || segment.ip_number != etherparse::IpNumber::TCP {
@@ -21,7 +24,8 @@ fn cut(packet: &[u8], mtu: usize) -> Option<Vec<Vec<u8>>> {
     let network = packet.len().checked_sub(segment.payload.len())?;
     let room = mtu
         .checked_sub(network + header.header_len())
-        .filter(|&n| n > 0)?;
+        .filter(|&n| n > 0)?
+        .min(mss);
     let parts: Vec<&[u8]> = tcp.payload().chunks(room).collect();
     let last = parts.len().checked_sub(1)?;
     let mut seq = header.sequence_number;
@@ -82,7 +86,7 @@ mod tests {
             let mut bytes = Vec::new();
             let builder = builder.tcp(1, 2, u32::MAX - 100, 4).psh().fin();
             builder.write(&mut bytes, &payload).unwrap();
-            let packets = split(&bytes, 1500);
+            let packets = split(&bytes, 1500, None);
             assert_eq!(packets.len(), 3);
             let mut all = Vec::new();
             for (i, packet) in packets.iter().enumerate() {
@@ -98,7 +102,9 @@ mod tests {
                 all.extend_from_slice(tcp.payload());
             }
             assert_eq!(all, payload);
-            assert_eq!(split(&packets[0], 1500), [packets[0].clone()]);
+            assert_eq!(split(&packets[0], 1500, None), [packets[0].clone()]);
+            assert_eq!(split(&bytes, 1500, Some(1000)).len(), 4);
+            assert_eq!(split(&packets[0], 1500, Some(1000)).len(), 2);
         }
     }
 }

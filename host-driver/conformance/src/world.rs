@@ -28,6 +28,8 @@ pub(crate) struct World {
     ip: ip_core::Config,
     model: Arc<Mutex<Model<Line>>>,
     now: Duration,
+    /// Payload of the segments that longer ones arrive in.
+    mss: Option<usize>,
 }
 
 impl World {
@@ -72,6 +74,7 @@ impl World {
             ip,
             model,
             now: Duration::ZERO,
+            mss: flags.mss,
         };
         world.settle();
         Ok(world)
@@ -140,7 +143,7 @@ impl World {
 
     /// A packet from packetdrill. False if it is none.
     pub(crate) fn inject(&mut self, packet: &[u8]) -> bool {
-        split(packet, self.ip.mtu.into())
+        split(packet, self.ip.mtu.into(), self.mss)
             .iter()
             .all(|packet| self.model.lock().wire_mut().inject(packet))
     }

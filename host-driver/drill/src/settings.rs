@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) version: IpVersion,
     /// Longest IP packet.
     pub(crate) mtu: u16,
-    /// Payload of the segments that longer ones of the script arrive in.
+    /// Payload of the segments that longer ones of the script arrive in; the stack's port cuts them.
     pub(crate) mss: Option<usize>,
     /// How much earlier or later than told something may happen, in microseconds.
     pub(crate) tolerance: i64,
@@ -98,15 +98,27 @@ impl Settings {
         };
         let mut definitions = BTreeMap::new();
         let level = if version == IpVersion::V4 {
-            [("CMSG_LEVEL_IP", "SOL_IP"), ("CMSG_TYPE_RECVERR", "IP_RECVERR")]
+            [
+                ("CMSG_LEVEL_IP", "SOL_IP"),
+                ("CMSG_TYPE_RECVERR", "IP_RECVERR"),
+            ]
         } else {
-            [("CMSG_LEVEL_IP", "SOL_IPV6"), ("CMSG_TYPE_RECVERR", "IPV6_RECVERR")]
+            [
+                ("CMSG_LEVEL_IP", "SOL_IPV6"),
+                ("CMSG_TYPE_RECVERR", "IPV6_RECVERR"),
+            ]
         };
         // What SipHash gives for the key of the suite's defaults and these addresses; the second for a key of zeroes.
         let cookies = if v6 {
-            [("TFO_COOKIE", "c1d1e9742a47a9bc"), ("TFO_COOKIE_ZERO", "82af1a8f9a205c34")]
+            [
+                ("TFO_COOKIE", "c1d1e9742a47a9bc"),
+                ("TFO_COOKIE_ZERO", "82af1a8f9a205c34"),
+            ]
         } else {
-            [("TFO_COOKIE", "3021b9d889017eeb"), ("TFO_COOKIE_ZERO", "b7c12350a90dc8f5")]
+            [
+                ("TFO_COOKIE", "3021b9d889017eeb"),
+                ("TFO_COOKIE_ZERO", "b7c12350a90dc8f5"),
+            ]
         };
         for (name, value) in level.into_iter().chain(cookies) {
             definitions.insert(name.to_owned(), value.to_owned());
@@ -182,8 +194,9 @@ impl Settings {
             IpAddr::V6(v6) => (Ipv4Addr::new(192, 168, 0, 1), v6.to_string()),
         };
         let mtu = mtu.unwrap_or(self.mtu);
+        let mss = self.mss.map_or(String::new(), |mss| format!(",mss={mss}"));
         format!(
-            "local={v4}/16,local6={v6}/48,mtu={mtu},sysctl={}",
+            "local={v4}/16,local6={v6}/48,mtu={mtu},sysctl={}{mss}",
             sysctl.display()
         )
     }

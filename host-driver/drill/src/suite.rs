@@ -164,7 +164,11 @@ pub fn report(verdicts: &[Verdict]) -> String {
                     verdict.name
                 ),
                 Outcome::Unsupported { line, what } => {
-                    writeln!(text, "  {}.pkt:{line} ({versions})\n    {what}", verdict.name)
+                    writeln!(
+                        text,
+                        "  {}.pkt:{line} ({versions})\n    {what}",
+                        verdict.name
+                    )
                 }
             };
         }

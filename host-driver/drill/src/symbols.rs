@@ -95,7 +95,9 @@ pub(crate) fn value(name: &str) -> Option<i64> {
 /// An errno value's name.
 pub(crate) fn errno(number: i32) -> String {
     LIBC.iter()
-        .find(|(name, value)| name.starts_with('E') && !name.starts_with("EPOLL") && *value == i64::from(number))
+        .find(|(name, value)| {
+            name.starts_with('E') && !name.starts_with("EPOLL") && *value == i64::from(number)
+        })
         .map_or_else(|| format!("errno {number}"), |(name, _)| (*name).to_owned())
 }
 
@@ -238,6 +240,9 @@ mod tests {
         assert_eq!(info(&bytes, "tcpi_snd_wscale"), Some(7));
         assert_eq!(info(&bytes, "tcpi_rcv_wscale"), Some(8));
         assert_eq!(info(&bytes, "tcpi_rcv_wnd"), None, "not told");
-        assert_eq!(memory(&[0, 0, 0, 0, 1, 0, 0, 0], "SK_MEMINFO_RCVBUF"), Some(1));
+        assert_eq!(
+            memory(&[0, 0, 0, 0, 1, 0, 0, 0], "SK_MEMINFO_RCVBUF"),
+            Some(1)
+        );
     }
 }

@@ -210,8 +210,7 @@ fn ip_header(from: IpAddr, to: IpAddr, info: IpInfo, protocol: IpNumber) -> Opti
     let ttl = info.ttl.unwrap_or(255);
     Some(match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let mut header =
-                Ipv4Header::new(0, ttl, protocol, from.octets(), to.octets()).ok()?;
+            let mut header = Ipv4Header::new(0, ttl, protocol, from.octets(), to.octets()).ok()?;
             header.dscp = etherparse::IpDscp::try_new(tos >> 2).ok()?;
             header.ecn = IpEcn::try_new(tos & 3).ok()?;
             IpHeaders::Ipv4(header, Default::default())

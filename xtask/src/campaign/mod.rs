@@ -1,5 +1,6 @@
 //! Long random runs of tests that run shortly in every other test run.
 
+mod drill;
 mod fuzz;
 mod tcp;
 
@@ -26,6 +27,8 @@ enum What {
     Flood,
     /// The fuzz targets under libFuzzer, one after another.
     Fuzz(fuzz::Args),
+    /// The kernel's own packetdrill scripts against the stack, in virtual time.
+    Drill(drill::Args),
 }
 
 #[derive(clap::Args)]
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Races(Times { times }) => crate::checked::shuttle(Some(1000 * u64::from(*times))),
         What::Flood => tcp::flood(),
         What::Fuzz(args) => fuzz::run(args),
+        What::Drill(args) => drill::run(args),
     }
 }
 

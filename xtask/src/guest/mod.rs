@@ -16,7 +16,7 @@ mod initramfs;
 mod kernel;
 mod machine;
 mod outside;
-mod packages;
+pub(crate) mod packages;
 mod process;
 mod session;
 

@@ -118,7 +118,7 @@ fn unpack(into: &Path) -> Result<()> {
             .arg(into.join("qemu")))?;
     }
     let kernel = into.join("kernel");
-    let package = apt.download(KERNEL, &kernel).context("the kernel")?;
+    let package = apt.download(KERNEL, SUITE, &kernel).context("the kernel")?;
     run(command("dpkg").arg("-x").arg(&package).arg(&kernel))?;
     fs::remove_file(package)?;
     // Some 40 MB that nobody needs again.
@@ -128,10 +128,21 @@ fn unpack(into: &Path) -> Result<()> {
 
 /// Downloads the package of the kernel's source into `into`.
 pub(crate) fn source(into: &Path) -> Result<PathBuf> {
+    source_of(SUITE, into)
+}
+
+/// The same of the newest kernel that the Debian has.
+pub(crate) fn newest_source(into: &Path) -> Result<PathBuf> {
+    source_of(BACKPORTS, into)
+}
+
+fn source_of(suite: &str, into: &Path) -> Result<PathBuf> {
     let state = into.join("apt");
     let apt = Apt::new(&state)?;
     run(apt.get().arg("update")).context("package lists")?;
-    let package = apt.download(SOURCE, into).context("the kernel's source")?;
+    let package = apt
+        .download(SOURCE, suite, into)
+        .context("the kernel's source")?;
     fs::remove_dir_all(state)?;
     Ok(package)
 }
@@ -200,10 +211,10 @@ impl Apt {
         get
     }
 
-    /// Downloads what the empty package `meta` depends on first, into a folder without other packages.
-    fn download(&self, meta: &str, into: &Path) -> Result<PathBuf> {
+    /// Downloads what the empty package `meta` of a suite depends on first, into a folder without other packages.
+    fn download(&self, meta: &str, suite: &str, into: &Path) -> Result<PathBuf> {
         let depends = Command::new("apt-cache")
-            .args(["depends", &format!("{meta}/{SUITE}")])
+            .args(["depends", &format!("{meta}/{suite}")])
             .env("APT_CONFIG", self.config())
             .output()?;
         let depends = String::from_utf8_lossy(&depends.stdout).into_owned();
@@ -212,7 +223,8 @@ impl Apt {
             .find_map(|line| line.trim().strip_prefix("Depends: "))
             .with_context(|| format!("{meta} names no package"))?;
         fs::create_dir_all(into)?;
-        run(self.get().args(["download", package]).current_dir(into))?;
+        let package = format!("{package}/{suite}");
+        run(self.get().args(["download", &package]).current_dir(into))?;
         find(into, &|name| name.ends_with(".deb"))
     }
 

@@ -63,10 +63,9 @@ struct Arguments<'a> {
 
 impl<'a> Arguments<'a> {
     fn get(&self, index: usize) -> Result<&'a Expr, Failure> {
-        self.call
-            .arguments
-            .get(index)
-            .ok_or_else(|| Failure::unsupported(format!("{} with so few arguments", self.call.name)))
+        self.call.arguments.get(index).ok_or_else(|| {
+            Failure::unsupported(format!("{} with so few arguments", self.call.name))
+        })
     }
 
     fn int(&self, index: usize) -> Result<i64, Failure> {
@@ -141,7 +140,10 @@ impl Run {
             Expr::Ellipsis => Ok(sockaddr(Some(self.settings.socket_address(chosen)))),
             Expr::Symbol(name) if name == "AF_UNSPEC" => Ok(sockaddr(None)),
             Expr::Struct(_) => {
-                let family = expr.field("sa_family").map(|e| self.number(e)).transpose()?;
+                let family = expr
+                    .field("sa_family")
+                    .map(|e| self.number(e))
+                    .transpose()?;
                 if family == Some(libc::AF_UNSPEC.into()) {
                     return Ok(sockaddr(None));
                 }
@@ -180,12 +182,9 @@ impl Run {
             call: call.clone(),
             connection,
         };
-        self.await_worker().map_err(|(line, failure)| match failure {
-            Failure::Failed { expected, actual } => Failure::Failed {
-                expected: format!("line {line}: {expected}"),
-                actual,
-            },
-            other => other,
+        self.await_worker().map_err(|(line, failure)| {
+            self.blamed = Some(line);
+            failure
         })?;
         match event.until {
             Some(until) => {
@@ -207,7 +206,10 @@ impl Run {
         if matches!(call.name.as_str(), "poll" | "epoll_create" | "pipe") {
             return Ok((self.on_no_descriptor(call)?, None));
         }
-        if matches!(call.name.as_str(), "open" | "sendfile" | "cap_set" | "clock_gettime") {
+        if matches!(
+            call.name.as_str(),
+            "open" | "sendfile" | "cap_set" | "clock_gettime"
+        ) {
             return Err(Failure::unsupported(format!(
                 "{}, which is no function of the table",
                 call.name
@@ -428,7 +430,9 @@ impl Run {
                 let operation = a.i32(1)?;
                 let (watched, _) = a.fd(2)?;
                 let event = self.epoll_event(a.get(3)?)?;
-                of(Box::new(move |t| t.epoll_ctl(fd, operation, watched, event)))
+                of(Box::new(move |t| {
+                    t.epoll_ctl(fd, operation, watched, event)
+                }))
             }
             "epoll_wait" => {
                 let (most, timeout) = (a.i32(2)?, a.i32(3)?);
@@ -600,7 +604,10 @@ impl Run {
             }
         }
         if value > 0
-            && matches!(call.name.as_str(), "write" | "writev" | "send" | "sendto" | "sendmsg")
+            && matches!(
+                call.name.as_str(),
+                "write" | "writev" | "send" | "sendto" | "sendmsg"
+            )
             && let Some(index) = pending.connection
         {
             self.connections[index].written += usize::try_from(value).unwrap_or(0);
@@ -654,7 +661,11 @@ impl Run {
             }
             _ if value < 0 => Ok(()),
             Output::Value(actual) => {
-                let (index, len) = if call.name == "ioctl" { (2, 4) } else { (3, actual.len()) };
+                let (index, len) = if call.name == "ioctl" {
+                    (2, 4)
+                } else {
+                    (3, actual.len())
+                };
                 let Some(expected) = call.arguments.get(index) else {
                     return Ok(());
                 };
@@ -678,7 +689,9 @@ impl Run {
                     return Ok(());
                 };
                 for (expected, (_, _, actual)) in list.iter().zip(entries) {
-                    let wanted = expected.field("revents").map_or(Ok(0), |e| self.number(e))?;
+                    let wanted = expected
+                        .field("revents")
+                        .map_or(Ok(0), |e| self.number(e))?;
                     if wanted != i64::from(actual) {
                         return Err(Failure::failed(
                             format!("revents {wanted:#x}"),

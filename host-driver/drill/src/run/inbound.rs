@@ -45,10 +45,11 @@ impl Run {
             self.under_test = Some(self.connections.len());
             self.connections.push(child);
         }
-        let mss = self.settings.mss;
         let scale = self.settings.scale_echoes;
         let options = match &segment.options {
-            Options::Any => return Err(Failure::unsupported("any options in a packet that arrives")),
+            Options::Any => {
+                return Err(Failure::unsupported("any options in a packet that arrives"));
+            }
             Options::These(options) => self.resolve(options)?,
         };
         let connection = self.current_mut()?;
@@ -83,10 +84,12 @@ impl Run {
                 other => other,
             });
         }
-        let seq = segment
-            .seq
-            .wrapping_add(connection.remote_offset(syn));
-        let place = if syn { segment.seq } else { segment.seq.wrapping_sub(1) };
+        let seq = segment.seq.wrapping_add(connection.remote_offset(syn));
+        let place = if syn {
+            segment.seq
+        } else {
+            segment.seq.wrapping_sub(1)
+        };
         let payload = connection::bytes(place as usize, segment.len);
         let mut flags = segment.flags.clone();
         if let Some(ace) = segment.ace {
@@ -112,10 +115,7 @@ impl Run {
             is_tcp: true,
             at: 0,
         };
-        for part in cut(&whole, mss) {
-            self.send(wire::segment(&part, ip))?;
-        }
-        Ok(())
+        self.send(wire::segment(&whole, ip))
     }
 
     /// Options with names replaced by what they stand for.
@@ -152,7 +152,9 @@ impl Run {
             let rest = [u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes(), [0; 2]].concat();
             (IpNumber::UDP, [ports, rest].concat(), len)
         } else {
-            let seq = seq.unwrap_or(0).wrapping_add(connection.local_offset(false));
+            let seq = seq
+                .unwrap_or(0)
+                .wrapping_add(connection.local_offset(false));
             // A whole header, of which the stack may look at eight octets.
             let mut head = [ports, seq.to_be_bytes().to_vec()].concat();
             head.extend([0, 0, 0, 0, 0x50, 0x10, 0, 0, 0, 0, 0, 0]);
@@ -161,27 +163,4 @@ impl Run {
         let ends = (connection.remote.ip(), connection.local.ip());
         self.send(wire::icmp(icmp, ends, ip, protocol, (&head, len)))
     }
-}
-
-/// A segment as it comes over a wire: `--mss` says what a longer one consists of.
-fn cut(whole: &Seen, mss: Option<usize>) -> Vec<Seen> {
-    let Some(mss) = mss.filter(|mss| whole.payload.len() > *mss) else {
-        return vec![whole.clone()];
-    };
-    let last = (whole.payload.len() - 1) / mss;
-    whole
-        .payload
-        .chunks(mss)
-        .enumerate()
-        .map(|(n, payload)| {
-            let mut part = whole.clone();
-            let before = u32::try_from(n * mss).unwrap_or(u32::MAX);
-            part.seq = part.seq.wrapping_add(before);
-            part.payload = payload.to_vec();
-            if n < last {
-                part.flags.retain(|flag| flag != 'F' && flag != 'P');
-            }
-            part
-        })
-        .collect()
 }

@@ -89,6 +89,8 @@ struct Run {
     /// The event before: its time, and whether it was a packet that arrived.
     before: Option<(i64, bool)>,
     worker: Option<Worker>,
+    /// The line of a call on the other thread that did not end as it should.
+    blamed: Option<usize>,
 }
 
 /// Plays a script; `folder` is where it comes from.
@@ -99,7 +101,7 @@ pub fn play(script: &Script, folder: &Path, version: IpVersion) -> Outcome {
     };
     for event in &script.events {
         if let Err(failure) = run.event(event) {
-            return failure.at(event.line);
+            return failure.at(run.blamed.unwrap_or(event.line));
         }
     }
     match run.finish() {
@@ -130,6 +132,7 @@ impl Run {
             start,
             before: None,
             worker: None,
+            blamed: None,
         })
     }
 
@@ -137,7 +140,10 @@ impl Run {
         self.catch_up();
         let arrives = matches!(
             &event.action,
-            Action::Packet(Packet { direction: Direction::Inbound, .. })
+            Action::Packet(Packet {
+                direction: Direction::Inbound,
+                ..
+            })
         );
         let event = self.in_script_time(event, arrives);
         let at = match event.time {
@@ -146,7 +152,10 @@ impl Run {
         };
         let leaves = matches!(
             &event.action,
-            Action::Packet(Packet { direction: Direction::Outbound, .. })
+            Action::Packet(Packet {
+                direction: Direction::Outbound,
+                ..
+            })
         );
         if !leaves {
             self.wait_for(&event)?;

@@ -79,11 +79,8 @@ impl Run {
                     follows(&whole, &seen, segment.len).map_err(|why| {
                         Failure::failed(self.script_text(packet), format!("segments, {why}"))
                     })?;
-                    for flag in ['F', 'P'] {
-                        if seen.has(flag) && !whole.has(flag) {
-                            whole.flags.push(flag);
-                        }
-                    }
+                    // Of FIN and PSH the last one's count.
+                    whole.flags = seen.flags;
                     whole.payload.extend(seen.payload);
                     whole
                 }
@@ -264,9 +261,7 @@ fn relative(connection: &mut Connection, segment: &Segment, seen: &Seen) -> Seen
             TcpOption::Timestamp(value, _) => {
                 if let Some(script) = script_stamp {
                     connection.timestamps.insert(script, *value);
-                    let (first, live) = *connection
-                        .first_timestamp
-                        .get_or_insert((script, *value));
+                    let (first, live) = *connection.first_timestamp.get_or_insert((script, *value));
                     *value = value.wrapping_sub(live).wrapping_add(first);
                 }
             }

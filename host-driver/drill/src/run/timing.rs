@@ -10,10 +10,7 @@ const SLICE: i64 = 100;
 pub(super) fn start(time: Time) -> i64 {
     match time {
         Time::Any => 0,
-        Time::At(at)
-        | Time::After(at)
-        | Time::AtBetween(at, _)
-        | Time::AfterBetween(at, _) => at,
+        Time::At(at) | Time::After(at) | Time::AtBetween(at, _) | Time::AfterBetween(at, _) => at,
     }
 }
 
@@ -100,7 +97,11 @@ impl Run {
         at: i64,
         what: &str,
     ) -> Result<(), Failure> {
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "microseconds")]
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "microseconds"
+        )]
         let share = (self.settings.tolerance_percent / 100.0 * since as f64) as i64;
         let tolerance = self.settings.tolerance.max(share);
         if at < first - tolerance || at > last + tolerance {

@@ -190,9 +190,7 @@ fn statement(text: &str) -> Option<Statement> {
     }
     let (name, value) = text.split_once('=')?;
     let name = name.trim();
-    let is_name = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     (is_name && !name.is_empty())
         .then(|| whole(value))
         .flatten()
@@ -240,7 +238,10 @@ fn conjunction(input: &mut &str) -> Result<Node> {
 }
 
 fn negation(input: &mut &str) -> Result<Node> {
-    if opt(tok(terminated("not", one_of([' ', '('])))).parse_next(input)?.is_some() {
+    if opt(tok(terminated("not", one_of([' ', '(']))))
+        .parse_next(input)?
+        .is_some()
+    {
         return Ok(Node::Not(Box::new(negation(input)?)));
     }
     comparison(input)
@@ -444,10 +445,7 @@ mod tests {
             check("assert other == 1"),
             Err(CodeError::Name("other".into()))
         );
-        assert!(matches!(
-            check("import sys"),
-            Err(CodeError::Unknown(_))
-        ));
+        assert!(matches!(check("import sys"), Err(CodeError::Unknown(_))));
         assert!(matches!(
             check("assert len(x) == 1"),
             Err(CodeError::Unknown(_))

@@ -9,8 +9,8 @@ mod strip;
 pub use call::{Call, Expr, Field};
 pub use code::{Code, CodeError, Value};
 pub use packet::{Direction, Ecn, Icmp, IpInfo, Options, Packet, Segment, TcpOption, Transport};
-pub use parse::{ParseError, parse};
 pub(crate) use parse::hex;
+pub use parse::{ParseError, parse};
 
 /// A whole script.
 #[derive(Clone, Debug, Default)]

@@ -60,7 +60,8 @@ pub fn parse(text: &str) -> std::result::Result<Script, ParseError> {
             }
         } else {
             let (time, until) = time.parse_next(&mut rest).map_err(|_| stopped(rest))?;
-            let action = action.parse_next(&mut rest).map_err(|_| stopped(rest))?;
+            let begun = rest;
+            let action = action.parse_next(&mut rest).map_err(|_| stopped(begun))?;
             script.events.push(Event {
                 line: at,
                 time,
@@ -85,7 +86,9 @@ fn tok<'a, O>(
 }
 
 fn number<T: std::str::FromStr>(input: &mut &str) -> Result<T> {
-    digit1.verify_map(|digits: &str| digits.parse().ok()).parse_next(input)
+    digit1
+        .verify_map(|digits: &str| digits.parse().ok())
+        .parse_next(input)
 }
 
 /// Seconds with a fraction, in microseconds. `0...0.1` is `0`, three dots, `0.1`.
@@ -260,7 +263,11 @@ fn segment(input: &mut &str) -> Result<Segment> {
         take_while(1.., |c: char| "FSRPEWUA.".contains(c)).map(str::to_owned),
     ))
     .parse_next(input)?;
-    let ace = tok(opt(number)).parse_next(input)?;
+    let ace = opt(number).parse_next(input)?;
+    // `.5` or `P5.`: the counter may stand before the acknowledgement.
+    let point = opt(".").parse_next(input)?.unwrap_or("");
+    let flags = flags + point;
+    ws(input)?;
     let (seq, len) = range.parse_next(input)?;
     let mut segment = Segment {
         flags,
@@ -293,10 +300,7 @@ fn options(text: &str) -> Option<Options> {
         return Some(Options::Any);
     }
     let parts = text.split(',').filter(|part| !part.trim().is_empty());
-    parts
-        .map(option)
-        .collect::<Option<_>>()
-        .map(Options::These)
+    parts.map(option).collect::<Option<_>>().map(Options::These)
 }
 
 fn option(text: &str) -> Option<TcpOption> {
@@ -369,7 +373,10 @@ fn call(input: &mut &str) -> Result<Call> {
     .parse_next(input)?;
     tok('=').parse_next(input)?;
     let result = alt((tok('?').value(None), expr.map(Some))).parse_next(input)?;
-    let named = terminated(take_while(1.., |c: char| c.is_ascii_uppercase() || c.is_ascii_digit()), ws);
+    let named = terminated(
+        take_while(1.., |c: char| c.is_ascii_uppercase() || c.is_ascii_digit()),
+        ws,
+    );
     let errno = opt(preceded(peek('E'), named))
         .map(|name| name.map(str::to_owned))
         .parse_next(input)?;
@@ -446,7 +453,7 @@ fn integer(input: &mut &str) -> Result<i64> {
     })
 }
 
-/// One more event may follow; used by nothing but the tests.
+/// What a parser makes of a whole text; used by nothing but the tests.
 #[cfg(test)]
 fn everything<'a, O>(
     mut parser: impl Parser<&'a str, O, winnow::error::ErrMode<ContextError>>,
@@ -468,10 +475,7 @@ mod tests {
         assert_eq!(read("+.1"), (Time::After(100_000), None));
         assert_eq!(read("*"), (Time::Any, None));
         assert_eq!(read("1.5~2"), (Time::AtBetween(1_500_000, 2_000_000), None));
-        assert_eq!(
-            read("+0~+.04"),
-            (Time::AfterBetween(0, 40_000), None)
-        );
+        assert_eq!(read("+0~+.04"), (Time::AfterBetween(0, 40_000), None));
         assert_eq!(read("+0...0.3"), (Time::After(0), Some(300_000)));
         assert_eq!(read("+.002 ... 0.004"), (Time::After(2000), Some(4000)));
         assert_eq!(read("+0.0000019"), (Time::After(1), None));
@@ -553,6 +557,6 @@ mod tests {
         let lines: Vec<usize> = script.events.iter().map(|e| e.line).collect();
         assert_eq!(lines, [4, 5, 7]);
         let error = parse("0 < S 0:0(0) win 1\n+0 nonsense\n").unwrap_err();
-        assert_eq!((error.line, error.text.as_str()), (2, ""));
+        assert_eq!((error.line, error.text.as_str()), (2, "nonsense"));
     }
 }

@@ -164,7 +164,9 @@ impl ReceiveSpace {
 
     /// Whether the reader has made so much room that the peer should hear of it at once.
     pub(super) fn wants_update(&self, mss: u16) -> bool {
-        let gain = self.limit().saturating_sub(self.adv);
+        // What the window field cannot tell is no news.
+        let most = self.nxt + (u64::from(u16::MAX) << self.shift);
+        let gain = self.limit().min(most).saturating_sub(self.adv);
         let mss = u64::from(mss);
         // RFC 9293 §3.8.6.2.2, MUST-39: min(buffer / 2, MSS) at least.
         if gain < u64::from(self.buffer / 2).min(mss).max(1) {
@@ -204,6 +206,18 @@ mod tests {
         space.consumed = 1000;
         assert!(space.wants_update(1000));
         assert_eq!(space.window_field(1000), 1000);
+    }
+
+    #[test]
+    fn a_reader_of_a_buffer_larger_than_the_window_field_can_tell_sends_no_update_in_vain() {
+        let mut space = space(270_000, 0);
+        space.nxt += 1000;
+        assert_eq!(space.window_field(1000), 65_535);
+        space.consumed = 1000;
+        assert!(!space.wants_update(1000), "the field would say the same");
+        space.nxt += 65_000;
+        space.consumed += 65_000;
+        assert!(space.wants_update(1000));
     }
 
     #[test]

@@ -177,3 +177,31 @@ fn the_smallest_fraction_of_a_segment_does_not_fill_a_congestion_window() {
     // 1100 bytes of the window are left: one whole segment, and not a splinter after it.
     tcp.expect(&[". 901:1901(1000) ack 1"]);
 }
+
+#[test]
+fn a_window_of_which_more_than_half_was_used_grows_in_slow_start() {
+    let mut tcp = Script::established(&plain());
+    // Less than the initial window of ten, and nothing more is queued.
+    tcp.write(9000);
+    tcp.expect(&["P. 1:9001(9000) ack 1"]);
+    for (ack, cwnd) in [
+        (2001, 12_000),
+        (4001, 14_000),
+        (6001, 16_000),
+        (8001, 18_000),
+        (9001, 18_000),
+    ] {
+        tcp.recv(&format!(". 1:1(0) ack {ack}"));
+        assert_eq!(tcp.tcp.info().cwnd, cwnd, "after {ack}");
+    }
+}
+
+#[test]
+fn a_window_of_which_half_was_used_does_not_grow() {
+    let mut tcp = Script::established(&plain());
+    tcp.write(5000);
+    tcp.expect(&["P. 1:5001(5000) ack 1"]);
+    tcp.recv(". 1:1(0) ack 2001");
+    tcp.recv(". 1:1(0) ack 5001");
+    assert_eq!(tcp.tcp.info().cwnd, 10_000);
+}
