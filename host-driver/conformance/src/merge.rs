@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn what_was_cut_becomes_the_packet_that_it_was() {
         let whole = packet(u32::MAX - 2000, 5000, true);
-        let pieces = split(&whole, 1500);
+        let pieces = split(&whole, 1500, None);
         assert_eq!(pieces.len(), 4);
         let mut merged = pieces[0].clone();
         let mut growing = Growing::new(&merged).unwrap();

@@ -52,7 +52,7 @@ fn every_field_of_a_packet_is_compared() {
         ("> . 1:3001(3000) ack 1", "flags"),
         ("> PU. 1:3001(3000) ack 1", "flags"),
         ("> P. 2:3002(3000) ack 1", "sequence number"),
-        ("> P. 1:2501(2500) ack 1", "together 3000 bytes"),
+        ("> P. 1:2501(2500) ack 1", "length"),
         ("> P. 1:3001(3000) ack 2", "acknowledgement"),
         ("> P. 1:3001(3000) ack 1 win 1", "window"),
         ("> P. 1:3001(3000) ack 1 urg 1", "urgent pointer"),
