@@ -33,13 +33,22 @@ pub struct Handle {
     pub generation: u32,
 }
 
-/// `{generation: 32, count: 32}` in one word.
+/// `{generation: 32, count: 32}` in one word. While the slot is free, the count's place has [`FREE`] and the next free slot,
+/// plus one; 0 is the end. So an empty slot costs a word besides its value.
 const COUNT: u64 = u32::MAX as u64;
+
+/// No count comes so far: see [`Inner::increment`].
+const FREE: u64 = 1 << 31;
+
+/// Most slots: their numbers, plus one, fit in below [`FREE`].
+const MOST: u32 = (FREE - 1) as u32;
+
+fn is_taken(state: u64) -> bool {
+    state & COUNT != 0 && state & FREE == 0
+}
 
 pub(crate) struct Slot<T> {
     state: AtomicU64,
-    /// While it is free: the next free slot, plus one; 0 is the end.
-    next: AtomicU32,
     pub(crate) value: T,
 }
 
@@ -51,13 +60,14 @@ fn tagged(head: u64, link: u32) -> u64 {
     ((head >> 32).wrapping_add(1) << 32) | u64::from(link)
 }
 
-/// Slots in the first segment; each further segment doubles it.
+/// Slots in each of the first [`STEPS`] segments; each further `STEPS` have twice as many. So a slab never has more than a
+/// few percent of slots that nobody has wanted yet, and is no long list of small pieces either.
 const FIRST: u32 = if cfg!(any(loom, shuttle)) { 2 } else { 64 };
-const SEGMENTS: usize = 26;
+const STEPS: u32 = 16;
 
 pub(crate) struct Inner<T> {
-    /// Segment *k* holds the slots from `FIRST × (2^k − 1)` on.
-    segments: [OnceLock<Box<[Slot<T>]>>; SEGMENTS],
+    /// As many as the capacity needs, made as they are wanted.
+    segments: Box<[OnceLock<Box<[Slot<T>]>>]>,
     /// Free slots that were taken before, last freed first (Treiber's stack).
     free: AtomicU64,
     /// Slots that were ever taken: those from here on are free too.
@@ -67,9 +77,15 @@ pub(crate) struct Inner<T> {
     pub(crate) census: Census,
 }
 
-fn place(index: u32) -> (usize, usize) {
-    let k = (index / FIRST + 1).ilog2();
-    (k as usize, (index - FIRST * ((1 << k) - 1)) as usize)
+/// Segment of a slot, its place there, and how many there are.
+fn place(index: u32) -> (usize, usize, u32) {
+    // As a number of `STEPS` digits and an exponent.
+    let number = index / FIRST + STEPS;
+    let exponent = number.ilog2() - STEPS.ilog2();
+    let segment = exponent * STEPS + (number >> exponent) - STEPS;
+    let len = FIRST << exponent;
+    let at = (index + FIRST * STEPS) % len;
+    (segment as usize, at as usize, len)
 }
 
 impl<T> Inner<T> {
@@ -78,7 +94,7 @@ impl<T> Inner<T> {
         if index >= self.capacity {
             return None;
         }
-        let (segment, at) = place(index);
+        let (segment, at, _) = place(index);
         self.segments.get(segment)?.get()?.get(at)
     }
 
@@ -114,7 +130,7 @@ impl<T> Inner<T> {
         };
         let mut state = slot.state.load(Ordering::Relaxed);
         loop {
-            let alive = (state >> 32) as u32 == handle.generation && state & COUNT != 0;
+            let alive = (state >> 32) as u32 == handle.generation && is_taken(state);
             if !alive || state & COUNT >= COUNT / 2 {
                 return false;
             }
@@ -143,8 +159,13 @@ impl<T> Inner<T> {
             while link != 0 && n < indexes.len() {
                 indexes[n] = link - 1;
                 n += 1;
-                // If somebody changes the list under us this may be anything, and the exchange fails.
-                link = self.slot(link - 1).next.load(Ordering::Relaxed);
+                // If somebody changes the list under us this may be anything, a count even, and the exchange fails.
+                let state = self.slot(link - 1).state.load(Ordering::Relaxed);
+                link = if state & FREE == 0 {
+                    0
+                } else {
+                    (state & COUNT & !FREE) as u32
+                };
             }
             tally::rmw(1);
             match self.free.compare_exchange_weak(
@@ -187,31 +208,31 @@ impl<T> Inner<T> {
         (end - start) as usize
     }
 
-    /// Makes the segment of a slot if it does not exist: about 20 times in a slab's life, whoever comes first.
+    /// Makes the segment of a slot if it does not exist: once in a segment's life, whoever comes first.
     fn make_segment(&self, index: u32) {
-        let (segment, at) = place(index);
+        let (segment, at, len) = place(index);
         let Some(cell) = self.segments.get(segment) else {
             return;
         };
         let first = index - at as u32;
-        let end = (u64::from(first) + (u64::from(FIRST) << segment)).min(self.capacity.into());
+        let end = first.saturating_add(len).min(self.capacity);
         cell.get_or_init(|| {
-            (first..end as u32)
+            (first..end)
                 .map(|index| Slot {
                     state: AtomicU64::new(1 << 32),
-                    next: AtomicU32::new(0),
                     value: (self.make)(index),
                 })
                 .collect()
         });
     }
 
-    /// Gives a slot back.
-    fn push(&self, index: u32) {
+    /// Gives a slot back, for its next generation.
+    fn push(&self, index: u32, generation: u32) {
         let slot = self.slot(index);
         let mut head = self.free.load(Ordering::Relaxed);
         loop {
-            slot.next.store((head & LINK) as u32, Ordering::Relaxed);
+            let state = u64::from(generation) << 32 | FREE | head & LINK;
+            slot.state.store(state, Ordering::Release);
             tally::rmw(1);
             match self.free.compare_exchange_weak(
                 head,
@@ -238,9 +259,7 @@ impl<T: Recycle> Inner<T> {
         fence(Ordering::Acquire);
         slot.value.recycle();
         let generation = ((before >> 32) as u32).wrapping_add(1).max(1);
-        slot.state
-            .store(u64::from(generation) << 32, Ordering::Release);
-        self.push(index);
+        self.push(index, generation);
     }
 }
 
@@ -252,15 +271,17 @@ pub struct Slab<T: Recycle> {
 }
 
 impl<T: Recycle> Slab<T> {
-    /// An empty slab of at most `capacity` slots, grown as needed. `make` makes the value of a slot, once, for
-    /// its index.
+    /// An empty slab of at most `capacity` slots (and at most 2³¹ − 1), grown as needed. `make` makes the value of a slot,
+    /// once, for its index.
     pub fn new(
         name: &'static str,
         capacity: u32,
         make: impl Fn(u32) -> T + Send + Sync + 'static,
     ) -> Self {
+        let capacity = capacity.min(MOST);
+        let segments = place(capacity.max(1) - 1).0 + 1;
         let inner = Inner {
-            segments: std::array::from_fn(|_| OnceLock::new()),
+            segments: (0..segments).map(|_| OnceLock::new()).collect(),
             free: AtomicU64::new(0),
             created: AtomicU32::new(0),
             make: Box::new(make),
@@ -357,7 +378,7 @@ impl<T: Recycle> Slab<T> {
         let created = self.inner.created.load(Ordering::Relaxed);
         let taken = |&index: &u32| {
             let slot = self.inner.get(index);
-            slot.is_some_and(|slot| slot.state.load(Ordering::Acquire) & COUNT != 0)
+            slot.is_some_and(|slot| is_taken(slot.state.load(Ordering::Acquire)))
         };
         (0..created).filter(taken).count()
     }

@@ -110,6 +110,27 @@ fn threads_that_look_up_and_free_never_meet_another_generation() {
     assert_eq!(slab.live(), 0);
 }
 
+#[test]
+fn segments_follow_each_other_and_little_is_made_in_advance() {
+    let (mut index, mut segment) = (0, 0);
+    while index < 1 << 22 {
+        let (k, at, len) = place(index);
+        assert_eq!((k, at), (segment, 0));
+        assert_eq!(place(index + len - 1), (segment, len as usize - 1, len));
+        assert!(len <= (index / 8).max(FIRST), "{len} more at {index}");
+        index += len;
+        segment += 1;
+    }
+    assert!(segment < 256, "{segment}");
+    // The last slot of the largest slab.
+    assert!(place(MOST - 1).0 < 512);
+}
+
+#[test]
+fn an_empty_slot_costs_a_word_besides_its_value() {
+    assert_eq!(size_of::<Slot<[u64; 2]>>(), 8 + 16);
+}
+
 proptest! {
     #[test]
     fn handles_find_exactly_what_lives(
