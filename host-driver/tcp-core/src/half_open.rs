@@ -9,15 +9,14 @@ use crate::negotiate::Negotiated;
 use crate::options::Options;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
-use crate::time::Stamp;
-use crate::timestamps::TimestampState;
+use crate::time::HalvedStamp;
+use crate::timestamps::{Recent, TimestampState};
 use crate::transmit::Transmit;
 
 //= https://www.rfc-editor.org/rfc/rfc9293#section-3.5
 //# Note that a TCP implementation MUST keep track of whether a connection has reached SYN-RECEIVED state as the
 //# result of a passive OPEN or an active OPEN (MUST-11).
-/// A connection in SYN-RECEIVED that a SYN to a listener began (an entry of the SYN cache). At most
-/// 128 bytes.
+/// A connection in SYN-RECEIVED that a SYN to a listener began (an entry of the SYN cache): 40 bytes.
 ///
 /// Keep the [`Config`] that it was made with: every call wants it again.
 #[derive(Clone, Debug)]
@@ -25,14 +24,13 @@ pub struct HalfOpen {
     irs: SeqNumber,
     initial: Initial,
     negotiated: Negotiated,
-    timestamps: Option<TimestampState>,
+    timestamps: Option<Recent>,
     /// The peer's window field, never scaled in a SYN.
     peer_window: u16,
     retries: u8,
-    /// `sent` says when the SYN-ACK went out; not if a cookie brought the entry back.
+    /// The SYN-ACK went out one time-out before `expires`; not if a cookie brought the entry back.
     timed: bool,
-    sent: Stamp,
-    expires: Stamp,
+    expires: HalvedStamp,
 }
 
 /// What a segment did to a half-open entry.
@@ -83,12 +81,12 @@ impl HalfOpen {
             irs: segment.seq,
             initial,
             negotiated,
-            timestamps: option
-                .map(|option| TimestampState::new(now, initial.timestamp_offset, option.value)),
+            timestamps: option.map(|option| {
+                TimestampState::new(now, initial.timestamp_offset, option.value).recent()
+            }),
             peer_window: segment.window,
             retries: 0,
             timed: true,
-            sent: now.into(),
             expires: (now + config.initial_rto).into(),
         };
         let syn_ack = entry.syn_ack(now, config);
@@ -114,7 +112,7 @@ impl HalfOpen {
                 HalfOpenOutcome::Ignore
             };
         }
-        if let Some(state) = self.timestamps
+        if let Some(state) = self.timestamps()
             && let Some(option) = segment.options.timestamps
             && state.is_old(now, option.value)
         {
@@ -156,11 +154,23 @@ impl HalfOpen {
             return HalfOpenExpiry::Expired;
         }
         self.retries += 1;
-        self.sent = now.into();
+        self.expires = (now + self.rto(config)).into();
+        HalfOpenExpiry::Retransmit(self.syn_ack(now, config))
+    }
+
+    /// How long the last SYN-ACK may go unanswered.
+    fn rto(&self, config: &Config) -> Duration {
+        if self.retries == 0 {
+            return config.initial_rto;
+        }
         // RFC 6298 §5.5: the back-off doubles.
         let rto = config.initial_rto.saturating_mul(1 << self.retries.min(31));
-        self.expires = (now + rto.min(config.max_rto)).into();
-        HalfOpenExpiry::Retransmit(self.syn_ack(now, config))
+        rto.min(config.max_rto)
+    }
+
+    fn timestamps(&self) -> Option<TimestampState> {
+        self.timestamps
+            .map(|recent| TimestampState::with(self.initial.timestamp_offset, recent))
     }
 
     /// `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>`, with the options that the SYN had.
@@ -174,7 +184,7 @@ impl HalfOpen {
                     .scaling
                     .then_some(self.negotiated.receive_shift),
                 sack_permitted: self.negotiated.sack,
-                timestamps: self.timestamps.map(|state| state.option(now)),
+                timestamps: self.timestamps().map(|state| state.option(now)),
                 ..Options::default()
             },
             ..Transmit::bare(
@@ -209,9 +219,10 @@ impl HalfOpen {
     pub(crate) fn hand_over(&self, config: &Config, handshake: &mut Handshake<'_>) {
         handshake.peer(self.irs, config.initial_window_field());
         handshake.sent(self.peer_window);
-        handshake.timestamps(self.timestamps);
+        handshake.timestamps(self.timestamps());
         if self.timed {
-            handshake.timing(self.sent.into(), self.retries > 0);
+            let sent = self.next_timeout().saturating_sub(self.rto(config));
+            handshake.timing(sent, self.retries > 0);
         }
     }
 }
@@ -221,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_fits_in_128_bytes() {
-        assert!(size_of::<HalfOpen>() <= 128, "{}", size_of::<HalfOpen>());
+    fn an_entry_takes_40_bytes() {
+        assert_eq!(size_of::<HalfOpen>(), 40);
     }
 }

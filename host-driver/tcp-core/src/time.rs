@@ -41,6 +41,30 @@ impl From<Stamp> for Duration {
     }
 }
 
+/// A [`Stamp`] where eight bytes shall not begin at a multiple of eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HalvedStamp {
+    high: u32,
+    low: u32,
+}
+
+impl From<Duration> for HalvedStamp {
+    #[expect(clippy::cast_possible_truncation)]
+    fn from(at: Duration) -> Self {
+        let nanos = nanos(at);
+        Self {
+            high: (nanos >> 32) as u32,
+            low: nanos as u32,
+        }
+    }
+}
+
+impl From<HalvedStamp> for Duration {
+    fn from(stamp: HalvedStamp) -> Self {
+        Self::from_nanos(u64::from(stamp.high) << 32 | u64::from(stamp.low))
+    }
+}
+
 fn nanos(at: Duration) -> u64 {
     // 584 years, after which time stands still.
     at.as_secs()
@@ -160,6 +184,18 @@ mod tests {
         assert_eq!(deadline.at(), Some(at));
         assert!(!Deadline::NONE.is_due(Duration::MAX));
         assert_eq!(Deadline::NONE.at(), None);
+    }
+
+    #[test]
+    fn a_stamp_in_two_halves_is_what_it_was_and_keeps_the_order() {
+        let (early, late) = (
+            Duration::from_nanos(u64::from(u32::MAX)),
+            Duration::new(5, 7),
+        );
+        for at in [early, late] {
+            assert_eq!(Duration::from(HalvedStamp::from(at)), at);
+        }
+        assert!(HalvedStamp::from(early) < HalvedStamp::from(late));
     }
 
     #[test]

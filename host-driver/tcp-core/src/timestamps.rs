@@ -1,5 +1,6 @@
 //! The timestamps of one connection: our clock, TS.Recent and PAWS (RFC 7323).
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::options::Timestamps;
@@ -15,10 +16,15 @@ const MAX_ECHO_AGE: u32 = 10 * 60 * 1000;
 pub(crate) struct TimestampState {
     /// Added to the clock.
     pub(crate) offset: u32,
-    /// TS.Recent.
-    recent: u32,
-    /// When TS.Recent was set, in seconds.
-    recent_at: u32,
+    recent: Recent,
+}
+
+/// TS.Recent, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Recent {
+    value: u32,
+    /// In seconds since one before the epoch: never 0, so that having none takes no room.
+    at: NonZeroU32,
 }
 
 /// TSval at `now`: milliseconds, as Linux (RFC 7323 §5.4: between 1 ms and 1 s a tick).
@@ -28,36 +34,46 @@ pub(crate) fn clock(now: Duration, offset: u32) -> u32 {
 }
 
 #[expect(clippy::cast_possible_truncation)]
-fn seconds(now: Duration) -> u32 {
-    now.as_secs() as u32
+fn seconds(now: Duration) -> NonZeroU32 {
+    NonZeroU32::MIN.saturating_add(now.as_secs() as u32)
 }
 
 impl TimestampState {
     pub(crate) fn new(now: Duration, offset: u32, recent: u32) -> Self {
-        Self {
-            offset,
-            recent,
-            recent_at: seconds(now),
-        }
+        let recent = Recent {
+            value: recent,
+            at: seconds(now),
+        };
+        Self { offset, recent }
+    }
+
+    /// What there was, and the offset that goes with it.
+    pub(crate) fn with(offset: u32, recent: Recent) -> Self {
+        Self { offset, recent }
+    }
+
+    /// TS.Recent, and since when.
+    pub(crate) fn recent(&self) -> Recent {
+        self.recent
     }
 
     /// The option for a segment sent at `now`.
     pub(crate) fn option(&self, now: Duration) -> Timestamps {
         Timestamps {
             value: clock(now, self.offset),
-            echo: self.recent,
+            echo: self.recent.value,
         }
     }
 
     /// RFC 7323 §5.3, R1: "SEG.TSval < TS.Recent" on a valid TS.Recent.
     pub(crate) fn is_old(&self, now: Duration, value: u32) -> bool {
-        value.wrapping_sub(self.recent).cast_signed() < 0
-            && seconds(now).wrapping_sub(self.recent_at) < VALIDITY
+        value.wrapping_sub(self.recent.value).cast_signed() < 0
+            && seconds(now).get().wrapping_sub(self.recent.at.get()) < VALIDITY
     }
 
     /// Whether `value` is later than TS.Recent (RFC 6191 §2 asks it of a SYN in TIME-WAIT).
     pub(crate) fn is_newer(&self, value: u32) -> bool {
-        value.wrapping_sub(self.recent).cast_signed() > 0
+        value.wrapping_sub(self.recent.value).cast_signed() > 0
     }
 
     //= https://www.rfc-editor.org/rfc/rfc7323#section-4.3
@@ -66,8 +82,10 @@ impl TimestampState {
     /// RFC 7323 §4.3 (2): an acceptable segment that spans Last.ACK.sent sets TS.Recent.
     pub(crate) fn update(&mut self, now: Duration, value: u32) {
         if !self.is_old(now, value) {
-            self.recent = value;
-            self.recent_at = seconds(now);
+            self.recent = Recent {
+                value,
+                at: seconds(now),
+            };
         }
     }
 

@@ -171,7 +171,7 @@ impl Connection {
                 self.rcv.seq(self.rcv.nxt),
                 self.timestamps,
                 expires,
-                self.settings.time_wait.into(),
+                self.settings.time_wait,
             )
         })
     }
