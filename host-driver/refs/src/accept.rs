@@ -9,6 +9,9 @@
 
 use std::collections::VecDeque;
 
+/// Children that a queue has room for without being asked whether it needs it.
+const ROOM: usize = 64;
+
 /// What a handshake that is over finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -102,9 +105,13 @@ impl<C> AcceptQueue<C> {
         Ok(())
     }
 
-    /// The child that has waited longest.
+    /// The child that has waited longest. A queue that was long once does not keep its room.
     pub fn accept(&mut self) -> Option<C> {
-        self.children.pop_front()
+        let child = self.children.pop_front();
+        if self.children.capacity() > ROOM.max(4 * self.children.len()) {
+            self.children.shrink_to(ROOM.max(2 * self.children.len()));
+        }
+        child
     }
 
     /// Listening is over: the children are the caller's, who aborts them without the lock.

@@ -12,14 +12,14 @@ use crate::broken::{Rule, keeps};
 use crate::config::SocketConfig;
 use crate::failure::Failure;
 use crate::file::File;
-use crate::listener::{Child, Listener, State};
+use crate::listener::{Child, Listener, Origin, State};
 use crate::lock::{Outermost, Token};
 use crate::protocol::Protocol as _;
 use crate::ready::{Notify, Readiness};
+use crate::records::SynEntry;
 use crate::shared::Shared;
 use crate::stack::Stack;
 use crate::stream::TcpStream;
-use crate::table::Entry;
 use crate::tcp::Tcp;
 
 /// A TCP socket that waits for connections.
@@ -101,10 +101,14 @@ impl TcpListener {
         let backlog = shared.config.backlog;
         let listener = shared
             .listeners
-            .insert::<holder::F>(|_, listener: &Listener| {
+            .insert::<holder::F>(|handle, listener: &Listener| {
                 let mut state = listener.unpublished();
                 state.queue.open(backlog);
-                state.settings = config;
+                let origin = Origin {
+                    listener: handle,
+                    settings: config,
+                };
+                state.origin = Some(Arc::new(origin));
             })
             .ok_or_else(|| {
                 io::Error::new(
@@ -219,7 +223,11 @@ impl TcpListener {
 
     /// The settings of connections whose SYN comes from now on; `None`: the stack's.
     pub fn set_config(&self, config: Option<Arc<SocketConfig>>) {
-        self.with(|state| state.settings = config);
+        let origin = Origin {
+            listener: self.file.listener.handle(),
+            settings: config,
+        };
+        self.with(|state| state.origin = Some(Arc::new(origin)));
     }
 
     /// Connections that wait to be accepted.
@@ -273,10 +281,9 @@ impl Shared {
         });
         listener.wake();
         held.outside(|| drop(notify));
-        let half_open =
-            |entry: &Entry| matches!(entry, Entry::HalfOpen(syn) if syn.listener == handle);
-        for (tuple, entry) in self.table.take_if(held, shards, half_open) {
-            self.forget(held, &tuple, Some(entry));
+        let ours = |syn: Option<&SynEntry>| syn.is_some_and(|syn| syn.origin.listener == handle);
+        for (_, entry) in self.take_if(held, shards, ours) {
+            self.forget(held, Some(entry));
         }
         for child in children {
             if keeps(Rule::AbortChildren) {

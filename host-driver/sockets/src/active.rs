@@ -16,7 +16,6 @@ use crate::lock::Token;
 use crate::pcb::Pcb;
 use crate::shared::Shared;
 use crate::socket::{Socket, SocketRef};
-use crate::table::Entry;
 use crate::tuple::Tuple;
 
 /// Ephemeral ports (RFC 6335 §6: the dynamic range).
@@ -107,7 +106,7 @@ impl Shared {
         for _ in 0..ports {
             let tuple = tuple(port);
             let taken = self.addresses.find(held, local, port).is_some();
-            if !taken && self.table.insert_new(held, tuple, Entry::Pcb(pcb.handle())) {
+            if !taken && self.table.insert_pcb(held, &tuple, pcb.handle()) {
                 count(&self.counters.active_opens);
                 let socket = Socket::attach(pcb, &self.sockets);
                 self.update_in(held, socket.pcb(), |_, _, _| ((), Events::empty()));

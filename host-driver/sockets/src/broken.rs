@@ -13,8 +13,8 @@ pub enum Rule {
     KeepLingering,
     /// Race 6: a connection that is over stops its timer.
     StopTimer,
-    /// Race 11: a timer of 2MSL that fires looks whether the record is still the one that armed it.
-    RecheckTimeWait,
+    /// Race 11: whoever ends 2MSL takes the record out under the lock under which he found that it is over.
+    EndUnderOneLock,
     /// Race 19: whoever completes a handshake looks whether its half-open entry is still there.
     PromoteOnce,
     /// Race 20: a connection that enters TIME-WAIT gives up its slot of the flow table.

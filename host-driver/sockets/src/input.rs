@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use ip_core::{Content, Discard, IpNumber, IpPacket, Packet, Verdicts};
 use longshore_refs::Handle;
-use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, reset_for};
+use tcp_core::{Events, HalfOpenOutcome, Segment, SeqNumber, TimeWaitOutcome, Transmit, reset_for};
 
 use crate::batch::{Arrival, Batch, Hints};
 use crate::counters::count;
 use crate::listener::State;
 use crate::lock::{Outermost, Token};
 use crate::output::Doorbell;
-use crate::pcb::Live;
+use crate::pcb::{Live, Marks};
 use crate::protocol::Afterwards as _;
+use crate::records::{Entry, Found};
 use crate::shared::Shared;
-use crate::table::Entry;
 use crate::tuple::Tuple;
 
 /// Congestion experienced (RFC 3168 §5).
@@ -36,6 +36,16 @@ enum Elsewhere {
     Complete,
     /// To a listener, or to nobody. An old connection of the tuple, if any, wants later sequence numbers.
     Listener(Option<SeqNumber>),
+}
+
+/// What a record says to a segment.
+enum Says {
+    /// The record stays, the segment belongs elsewhere.
+    Stays(Elsewhere),
+    /// The record stays, and answers.
+    Answer(Transmit, Marks),
+    /// The record is over.
+    Gone(Elsewhere),
 }
 
 impl Shared {
@@ -288,74 +298,66 @@ impl Shared {
         tuple: &Tuple,
         segment: &Segment,
     ) -> Elsewhere {
-        let (mut shard, under) = self.table.shard(held, tuple);
-        match shard.get_mut(tuple) {
-            // A connection that is ending on another thread: the segment comes too late.
-            Some(Entry::Pcb(_)) => Elsewhere::Done,
+        let found = self.in_shard(held, tuple, |records| {
+            let says = records.with(tuple, |found| self.ask_record(now, tuple, segment, found))?;
+            let gone = match says {
+                Says::Gone(_) => records.remove(tuple),
+                Says::Stays(_) | Says::Answer(..) => None,
+            };
+            Some((says, gone))
+        });
+        match found {
             None => Elsewhere::Listener(None),
-            Some(Entry::HalfOpen(entry)) => {
-                let config = self
-                    .config
-                    .tcp_for(tuple.local.ip(), entry.settings.as_ref());
+            Some((Says::Stays(elsewhere) | Says::Gone(elsewhere), gone)) => {
+                self.forget(held, gone);
+                elsewhere
+            }
+            Some((Says::Answer(reply, marks), _)) => {
+                self.send_bare(held, now, tuple, &reply, marks);
+                Elsewhere::Done
+            }
+        }
+    }
+
+    fn ask_record(
+        &self,
+        now: Duration,
+        tuple: &Tuple,
+        segment: &Segment,
+        found: Found<'_>,
+    ) -> Says {
+        match found {
+            // A connection that is ending on another thread: the segment comes too late.
+            Found::Pcb => Says::Stays(Elsewhere::Done),
+            Found::HalfOpen(entry) => {
+                let own = entry.origin.settings.as_ref();
+                let config = self.config.tcp_for(tuple.local.ip(), own);
                 match entry.half_open.on_segment(now, &config, segment) {
-                    HalfOpenOutcome::Ignore => Elsewhere::Done,
-                    HalfOpenOutcome::Complete => Elsewhere::Complete,
+                    HalfOpenOutcome::Ignore => Says::Stays(Elsewhere::Done),
+                    HalfOpenOutcome::Complete => Says::Stays(Elsewhere::Complete),
                     HalfOpenOutcome::Reply(reply) => {
-                        let marks = self.config.marks_for(entry.settings.as_ref());
-                        drop((shard, under));
-                        self.send_bare(held, now, tuple, &reply, marks);
-                        Elsewhere::Done
+                        Says::Answer(reply, self.config.marks_for(own))
                     }
-                    HalfOpenOutcome::Remove => {
-                        let gone = shard.remove(tuple);
-                        drop((shard, under));
-                        self.forget(held, tuple, gone);
-                        Elsewhere::Done
-                    }
+                    HalfOpenOutcome::Remove => Says::Gone(Elsewhere::Done),
                 }
             }
-            Some(Entry::TimeWait(entry)) => match entry.record.on_segment(now, segment) {
-                TimeWaitOutcome::Ignore => Elsewhere::Done,
+            Found::TimeWait(record) => match record.on_segment(now, segment) {
+                TimeWaitOutcome::Ignore => Says::Stays(Elsewhere::Done),
                 TimeWaitOutcome::Acknowledge(reply) => {
-                    drop((shard, under));
-                    self.send_bare(held, now, tuple, &reply, self.config.marks_for(None));
-                    Elsewhere::Done
+                    Says::Answer(reply, self.config.marks_for(None))
                 }
-                TimeWaitOutcome::Closed => {
-                    let gone = shard.remove(tuple);
-                    drop((shard, under));
-                    self.forget(held, tuple, gone);
-                    Elsewhere::Done
-                }
-                TimeWaitOutcome::Reuse(after) => {
-                    let gone = shard.remove(tuple);
-                    drop((shard, under));
-                    self.forget(held, tuple, gone);
-                    Elsewhere::Listener(Some(after))
-                }
+                TimeWaitOutcome::Closed => Says::Gone(Elsewhere::Done),
+                TimeWaitOutcome::Reuse(after) => Says::Gone(Elsewhere::Listener(Some(after))),
             },
         }
     }
 
     /// Undoes what belongs to an entry that was taken out of the table.
-    pub(crate) fn forget(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        tuple: &Tuple,
-        entry: Option<Entry>,
-    ) {
-        let timers = &self.queues[self.queue_of(tuple)].timers;
-        match entry {
-            Some(Entry::HalfOpen(entry)) => {
-                timers.stop(held, entry.timer);
-                if let Some(listener) = self.listeners.get(entry.listener) {
-                    listener.with(held, State::end_half_open);
-                }
-            }
-            Some(Entry::TimeWait(entry)) => {
-                timers.stop(held, entry.timer);
-            }
-            Some(Entry::Pcb(_)) | None => {}
+    pub(crate) fn forget(&self, held: &mut Token<'_, impl Outermost>, entry: Option<Entry>) {
+        if let Some(Entry::HalfOpen(entry)) = entry
+            && let Some(listener) = self.listeners.get(entry.origin.listener)
+        {
+            listener.with(held, State::end_half_open);
         }
     }
 

@@ -30,6 +30,15 @@ pub(crate) struct State {
     /// Until when an ACK may be of a SYN cookie.
     pub(crate) cookies_until: Duration,
     pub(crate) notify: Option<Arc<dyn Notify>>,
+    /// What half-open connections keep of it; from listen on there is one.
+    pub(crate) origin: Option<Arc<Origin>>,
+}
+
+/// Where half-open connections come from: one for all whose SYN came under the same settings.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// Not counted: whoever acts on it revalidates.
+    pub(crate) listener: Handle,
     /// What its connections have, if not what the stack says.
     pub(crate) settings: Option<Arc<SocketConfig>>,
 }

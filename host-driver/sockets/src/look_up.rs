@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use longshore_refs::Handle;
 
 use crate::lock::Token;
-use crate::table::{Entry, Table};
+use crate::table::Table;
 use crate::tuple::Tuple;
 
 /// A table of connections of one server.
@@ -17,9 +17,8 @@ pub struct LookUp {
 impl LookUp {
     /// Enters the connection of client number `client` under `handle`.
     pub fn enter(&self, client: u32, handle: Handle) -> bool {
-        let entry = Entry::Pcb(handle);
         self.table
-            .insert_new(&mut Token::root(), tuple(client), entry)
+            .insert_pcb(&mut Token::root(), &tuple(client), handle)
     }
 
     /// What an arriving segment of that client is looked up by.

@@ -19,7 +19,6 @@ use crate::protocol::Afterwards;
 use crate::ready::Notify;
 use crate::shared::Shared;
 use crate::socket::SocketRef;
-use crate::table::{Entry, TimeWaitEntry};
 use crate::timers::Due;
 use crate::tuple::Tuple;
 
@@ -264,16 +263,7 @@ impl Shared {
     /// lives on until its socket is gone.
     fn retire(&self, under: &mut UnderPcb<'_>, live: &mut Live, record: Option<TimeWait>) {
         let time_wait = record.is_some();
-        let instead = record.map(|record| {
-            let timer = self.arm(
-                under,
-                live.queue(),
-                record.expires(),
-                Due::TimeWait((&live.tuple).into()),
-            );
-            Entry::TimeWait(Box::new(TimeWaitEntry { record, timer }))
-        });
-        self.table.unhash(under, &live.tuple, live.handle, instead);
+        self.unhash(under, &live.tuple, live.handle, record);
         if let Some(key) = live.timer.take_if(|_| keeps(Rule::StopTimer)) {
             // T is not the last reference: whoever drives has one.
             drop(self.queues[live.queue()].timers.stop(under, key));

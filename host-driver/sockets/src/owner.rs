@@ -5,19 +5,16 @@ use std::time::Duration;
 
 use ip_core::{IpNumber, Notice, Verdicts};
 use longshore_driver::{Completed, DriverError, Received};
-use tcp_core::{ConnectionError, Events, HalfOpenExpiry};
+use tcp_core::{ConnectionError, Events};
 
 use crate::batch::{Batch, Hints};
-use crate::broken::{Rule, keeps};
 use crate::counters::{count, note};
 use crate::failure::Failure;
 use crate::lock::{Outermost, Root, Token};
 use crate::nic::Pair;
 use crate::shared::Shared;
 use crate::slots::FlowSlots;
-use crate::table::Entry;
-use crate::timers::{Due, Key};
-use crate::tuple::Tuple;
+use crate::timers::Due;
 
 /// Completions per batch.
 const BATCH: usize = 64;
@@ -196,84 +193,8 @@ impl Shared {
                     }
                     ((), events)
                 }),
-                Due::HalfOpen(tuple) => self.on_half_open_timer(held, now, &tuple.into(), key),
-                Due::TimeWait(tuple) => {
-                    self.on_time_wait_timer(held, now, queue, &tuple.into(), key)
-                }
+                Due::Shard(number) => self.on_shard_timer(held, now, number, key),
             }
-        }
-    }
-
-    fn on_half_open_timer(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        now: Duration,
-        tuple: &Tuple,
-        key: Key,
-    ) {
-        let (mut shard, mut under) = self.table.shard(held, tuple);
-        let Some(Entry::HalfOpen(entry)) = shard.get_mut(tuple) else {
-            return;
-        };
-        if entry.timer != key {
-            return;
-        }
-        let config = self
-            .config
-            .tcp_for(tuple.local.ip(), entry.settings.as_ref());
-        let expiry = match self.listeners.get(entry.listener) {
-            Some(_) => entry.half_open.on_timeout(now, &config),
-            // The listener went away while the entry was being made.
-            None => HalfOpenExpiry::Expired,
-        };
-        if expiry == HalfOpenExpiry::Expired {
-            let gone = shard.remove(tuple);
-            drop((shard, under));
-            return self.forget(held, tuple, gone);
-        }
-        let marks = self.config.marks_for(entry.settings.as_ref());
-        let at = entry.half_open.next_timeout();
-        entry.timer = self.arm(
-            &mut under,
-            self.queue_of(tuple),
-            at,
-            Due::HalfOpen(tuple.into()),
-        );
-        drop((shard, under));
-        if let HalfOpenExpiry::Retransmit(syn_ack) = expiry {
-            self.send_bare(held, now, tuple, &syn_ack, marks);
-        }
-    }
-
-    fn on_time_wait_timer(
-        &self,
-        held: &mut Token<'_, impl Outermost>,
-        now: Duration,
-        queue: usize,
-        tuple: &Tuple,
-        key: Key,
-    ) {
-        let (mut shard, mut under) = self.table.shard(held, tuple);
-        let entry = match shard.get_mut(tuple) {
-            Some(Entry::TimeWait(entry)) if entry.timer == key => entry,
-            _ => {
-                // Stopped too late: another connection has taken the tuple over.
-                if !keeps(Rule::RecheckTimeWait) {
-                    shard.remove(tuple);
-                }
-                return;
-            }
-        };
-        if entry.record.expires() > now {
-            // 2MSL began anew meanwhile.
-            entry.timer = self.arm(
-                &mut under,
-                queue,
-                entry.record.expires(),
-                Due::TimeWait(tuple.into()),
-            );
-        } else {
-            shard.remove(tuple);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Passive opens: from a SYN to a child in a listener's queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_refs::accept::Place;
@@ -12,15 +13,14 @@ use crate::config::Own;
 use crate::counters::count;
 use crate::failure::Failure;
 use crate::input::Arrived;
-use crate::listener::{Child, Listener, State};
+use crate::listener::{Child, Listener, Origin, State};
 use crate::lock::{Outermost, Token};
 use crate::pcb::{Live, Pcb, Route, narrow};
 use crate::receive_buffer::ReceiveBuffer;
+use crate::records::{Entry, SynEntry};
 use crate::send_buffer::SendBuffer;
 use crate::shared::Shared;
 use crate::socket::{Socket, SocketRef};
-use crate::table::{Entry, SynEntry};
-use crate::timers::{Due, Key};
 use crate::tuple::Tuple;
 use crate::urgent::Urgent;
 
@@ -42,9 +42,12 @@ impl Shared {
         let Some(listener) = self.listeners.get(handle) else {
             return self.refuse(held, now, tuple, segment);
         };
-        let settings = listener.with(held, |state| state.settings.clone());
-        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
-        let marks = self.config.marks_for(settings.as_ref());
+        let Some(origin) = listener.with(held, |state| state.origin.clone()) else {
+            return self.refuse(held, now, tuple, segment);
+        };
+        let settings = origin.settings.as_ref();
+        let config = self.config.tcp_for(tuple.local.ip(), settings);
+        let marks = self.config.marks_for(settings);
         let Some((half_open, syn_ack)) = HalfOpen::new(now, &config, initial, segment) else {
             let cookies = now < listener.with(held, |state| state.cookies_until);
             if cookies && self.on_cookie(held, now, tuple, handle, segment) {
@@ -75,32 +78,36 @@ impl Shared {
             }
             state.begin_half_open(self.table.shard_number(tuple));
         }
-        let queue = self.queue_of(tuple);
-        let timer = self.arm(
-            held,
-            queue,
-            half_open.next_timeout(),
-            Due::HalfOpen(tuple.into()),
-        );
-        let entry = SynEntry {
-            half_open,
-            listener: handle,
-            timer,
-            settings,
-        };
-        if self
-            .table
-            .insert_new(held, *tuple, Entry::HalfOpen(Box::new(entry)))
-        {
-            if self.withdraw_if_closed(held, tuple, &listener, timer) {
-                return self.refuse(held, now, tuple, segment);
+        match self.enter_half_open(held, tuple, half_open, Arc::clone(&origin)) {
+            Some(serial) => {
+                if self.withdraw_if_closed(held, tuple, &listener, serial) {
+                    return self.refuse(held, now, tuple, segment);
+                }
+                self.send_bare(held, now, tuple, &syn_ack, marks);
             }
-            self.send_bare(held, now, tuple, &syn_ack, marks);
-        } else {
             // Another queue pair's owner was faster with a copy of the SYN.
-            self.queues[queue].timers.stop(held, timer);
-            listener.with(held, State::end_half_open);
+            None => listener.with(held, State::end_half_open),
         }
+    }
+
+    /// Enters a half-open connection unless the tuple is taken. Returns what tells it from others of the tuple.
+    fn enter_half_open(
+        &self,
+        held: &mut Token<'_, impl Outermost>,
+        tuple: &Tuple,
+        half_open: HalfOpen,
+        origin: Arc<Origin>,
+    ) -> Option<u32> {
+        self.in_shard(held, tuple, |records| {
+            let serial = records.next_serial();
+            let entry = SynEntry {
+                half_open,
+                origin,
+                serial,
+            };
+            let is_new = records.insert_new(tuple, Entry::HalfOpen(entry));
+            is_new.then_some(serial)
+        })
     }
 
     /// An ACK without a half-open entry: if it acknowledges a cookie, the entry is made now. For as long as it takes to
@@ -116,8 +123,12 @@ impl Shared {
         let Some(listener) = self.listeners.get(handle) else {
             return false;
         };
-        let settings = listener.with(held, |state| state.settings.clone());
-        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
+        let Some(origin) = listener.with(held, |state| state.origin.clone()) else {
+            return false;
+        };
+        let config = self
+            .config
+            .tcp_for(tuple.local.ip(), origin.settings.as_ref());
         let Tuple { local, remote } = *tuple;
         let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
             return false;
@@ -130,28 +141,11 @@ impl Shared {
             state.begin_half_open(self.table.shard_number(tuple));
         }
         count(&self.counters.syn_cookies_in);
-        let queue = self.queue_of(tuple);
-        let timer = self.arm(
-            held,
-            queue,
-            half_open.next_timeout(),
-            Due::HalfOpen(tuple.into()),
-        );
-        let entry = SynEntry {
-            half_open,
-            listener: handle,
-            timer,
-            settings,
-        };
-        if !self
-            .table
-            .insert_new(held, *tuple, Entry::HalfOpen(Box::new(entry)))
-        {
-            self.queues[queue].timers.stop(held, timer);
+        let Some(serial) = self.enter_half_open(held, tuple, half_open, origin) else {
             listener.with(held, State::end_half_open);
             return false;
-        }
-        !self.withdraw_if_closed(held, tuple, &listener, timer)
+        };
+        !self.withdraw_if_closed(held, tuple, &listener, serial)
     }
 
     /// A listener that closes takes its half-open entries along. One that was entered too late for that goes here.
@@ -160,14 +154,14 @@ impl Shared {
         held: &mut Token<'_, impl Outermost>,
         tuple: &Tuple,
         listener: &Listener,
-        timer: Key,
+        serial: u32,
     ) -> bool {
         if listener.with(held, |state| state.queue.is_open()) || !keeps(Rule::WithdrawLateHalfOpen)
         {
             return false;
         }
-        let gone = self.take_half_open(held, tuple, timer);
-        self.forget(held, tuple, gone);
+        let gone = self.take_half_open(held, tuple, serial);
+        self.forget(held, gone);
         true
     }
 
@@ -176,13 +170,14 @@ impl Shared {
         &self,
         held: &mut Token<'_, impl Outermost>,
         tuple: &Tuple,
-        timer: Key,
+        serial: u32,
     ) -> Option<Entry> {
-        let (mut shard, _) = self.table.shard(held, tuple);
-        let ours = shard
-            .get(tuple)
-            .is_some_and(|entry| entry.is_half_open(timer));
-        if ours { shard.remove(tuple) } else { None }
+        self.in_shard(held, tuple, |records| {
+            let ours = records
+                .half_open(tuple)
+                .is_some_and(|entry| entry.serial == serial);
+            if ours { records.remove(tuple) } else { None }
+        })
     }
 
     /// A handshake is over: the half-open entry becomes a connection with a socket in the listener's queue.
@@ -197,20 +192,19 @@ impl Shared {
             segment,
             payload,
         } = arrived;
-        let (half_open, handle, timer, settings) = match self.table.shard(held, tuple).0.get(tuple)
-        {
-            Some(Entry::HalfOpen(entry)) => (
-                entry.half_open.clone(),
-                entry.listener,
-                entry.timer,
-                entry.settings.clone(),
-            ),
-            _ => return,
+        let found = self.table.with(held, tuple, |records| {
+            let entry = records.half_open(tuple)?;
+            let origin = Arc::clone(&entry.origin);
+            Some((entry.half_open.clone(), origin, entry.serial))
+        });
+        let Some((half_open, origin, serial)) = found else {
+            return;
         };
-        let Some(listener) = self.listeners.acquire::<holder::L>(handle) else {
+        let settings = origin.settings.as_ref();
+        let Some(listener) = self.listeners.acquire::<holder::L>(origin.listener) else {
             // The listener went away, and this one may be another on the same port.
-            let gone = self.take_half_open(held, tuple, timer);
-            self.forget(held, tuple, gone);
+            let gone = self.take_half_open(held, tuple, serial);
+            self.forget(held, gone);
             return self.refuse(held, now, tuple, segment);
         };
         match listener.with(held, |state| state.queue.reserve()) {
@@ -222,10 +216,10 @@ impl Shared {
                 return;
             }
         }
-        let config = self.config.tcp_for(tuple.local.ip(), settings.as_ref());
+        let config = self.config.tcp_for(tuple.local.ip(), settings);
         let (connection, received) = Connection::from_half_open(now, &config, &half_open, segment);
         let pcb = self.pcbs.insert::<holder::P>(|handle, pcb: &Pcb| {
-            let mut live = self.live(handle, *tuple, connection, settings.as_ref());
+            let mut live = self.live(handle, *tuple, connection, settings);
             if let Some(place) = received.placement {
                 let start = place.skip as usize;
                 if let Some(bytes) = payload.get(start..start + place.len as usize) {
@@ -239,23 +233,20 @@ impl Shared {
             listener.with(held, |state| state.queue.release());
             return;
         };
-        let swapped = {
-            let (mut shard, _) = self.table.shard(held, tuple);
-            match shard.get_mut(tuple) {
-                Some(entry) if entry.is_half_open(timer) || !keeps(Rule::PromoteOnce) => {
-                    *entry = Entry::Pcb(pcb.handle());
-                    true
-                }
-                _ => false,
-            }
-        };
+        let swapped = self.in_shard(held, tuple, |records| {
+            let ours = records
+                .half_open(tuple)
+                .is_some_and(|entry| entry.serial == serial);
+            (ours || !keeps(Rule::PromoteOnce))
+                && records.remove(tuple).is_some()
+                && records.insert_new(tuple, Entry::Pcb(pcb.handle()))
+        });
         if !swapped {
             // Closed or promoted by somebody else meanwhile: this connection never was.
             pcb.lock(held).0.dropped = true;
             listener.with(held, |state| state.queue.release());
             return;
         }
-        self.queues[self.queue_of(tuple)].timers.stop(held, timer);
         count(&self.counters.passive_opens);
         let socket: SocketRef<holder::Q> = Socket::attach(pcb, &self.sockets);
         self.update_in(held, socket.pcb(), |_, _, _| ((), received.events));

@@ -11,7 +11,6 @@ use crate::lock::{Outermost, Precedes, Ring, Root, Token};
 use crate::nic::{Nic, Pair};
 use crate::owner::Workspace;
 use crate::shared::Shared;
-use crate::table::Entry;
 
 /// How long requests may be outstanding without a single completion before the NIC is asked how it is. A
 /// posted write that was lost on the bus shows itself in no other way.
@@ -138,9 +137,8 @@ impl Shared {
                 });
             }
         }
-        let rest = |entry: &Entry| !matches!(entry, Entry::Pcb(_));
-        for (tuple, entry) in self.table.take_if(held, u64::MAX, rest) {
-            self.forget(held, &tuple, Some(entry));
+        for (_, entry) in self.take_if(held, u64::MAX, |_| true) {
+            self.forget(held, Some(entry));
         }
         self.end_udp_sockets(held);
         self.end_echoes(held);

@@ -99,7 +99,7 @@ impl Shared {
 
     /// The queue pair of a connection.
     pub(crate) fn queue_of(&self, tuple: &Tuple) -> usize {
-        self.table.hash(tuple) as usize / 64 % self.queues.len()
+        self.queue_of_shard(self.table.shard_number(tuple))
     }
 
     /// Arms a timer, and wakes the owner if it would sleep past it.

@@ -244,7 +244,7 @@ impl Shared {
     ) {
         if let Some(reference) = slots.resolve(flow, epoch) {
             let (tuple, handle) = (reference.lock(held).0.tuple, reference.handle());
-            self.table.unhash(held, &tuple, handle, None);
+            self.unhash(held, &tuple, handle, None);
         }
     }
 

@@ -9,17 +9,14 @@ use longshore_refs::{Ref, holder};
 
 use crate::lock::{Ordered, Precedes, TimersLevel, Token};
 use crate::pcb::Pcb;
-use crate::tuple::Packed;
 
 /// What an armed timer is for.
 #[derive(Debug)]
 pub(crate) enum Due {
     /// A connection's next deadline. Holds the Pcb: reference T.
     Pcb(Ref<holder::T, Pcb>),
-    /// A half-open entry's SYN-ACK, or its end.
-    HalfOpen(Packed),
-    /// The end of 2MSL.
-    TimeWait(Packed),
+    /// The first deadline of a shard of the table.
+    Shard(usize),
 }
 
 /// Names an armed timer.
@@ -165,26 +162,20 @@ impl Timers {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::tuple::Tuple;
-
-    fn tuple(port: u16) -> Packed {
-        let ip = std::net::IpAddr::from([192, 0, 2, 1]);
-        Packed::from(&Tuple::new((ip, port), (ip, port)))
-    }
 
     #[test]
     fn timers_fire_in_order_once_and_not_before_their_time() {
         let timers = Timers::default();
         let held = &mut Token::root();
         let at = Duration::from_secs;
-        timers.arm(held, at(2), Due::TimeWait(tuple(2)));
-        timers.arm(held, at(1), Due::TimeWait(tuple(1)));
-        timers.arm(held, at(1), Due::HalfOpen(tuple(3)));
-        let stopped = timers.arm(held, at(1), Due::HalfOpen(tuple(4)));
+        timers.arm(held, at(2), Due::Shard(2));
+        timers.arm(held, at(1), Due::Shard(1));
+        timers.arm(held, at(1), Due::Shard(3));
+        let stopped = timers.arm(held, at(1), Due::Shard(4));
         assert!(timers.stop(held, stopped).is_some());
         assert!(timers.stop(held, stopped).is_none());
         assert!(timers.move_to(held, stopped, at(9)).is_none());
-        let moved = timers.arm(held, at(9), Due::HalfOpen(tuple(5)));
+        let moved = timers.arm(held, at(9), Due::Shard(5));
         assert!(
             timers
                 .move_to(held, moved, at(3))
@@ -192,12 +183,14 @@ mod tests {
         );
         assert!(timers.expired(held, Duration::ZERO).is_none());
         assert_eq!(timers.next(), Some(at(1)));
-        assert!(
-            matches!(timers.expired(held, at(1)), Some((_, Due::TimeWait(t))) if t == tuple(1))
-        );
-        assert!(
-            matches!(timers.expired(held, at(1)), Some((_, Due::HalfOpen(t))) if t == tuple(3))
-        );
+        assert!(matches!(
+            timers.expired(held, at(1)),
+            Some((_, Due::Shard(1)))
+        ));
+        assert!(matches!(
+            timers.expired(held, at(1)),
+            Some((_, Due::Shard(3)))
+        ));
         assert!(timers.expired(held, at(1)).is_none());
         assert_eq!(timers.len(held), 2);
     }

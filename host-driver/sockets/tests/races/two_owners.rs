@@ -68,7 +68,7 @@ fn race_11_time_wait_reuse_by_a_syn_and_2msl_expiry() {
 
 #[test]
 fn race_11_is_found_if_an_old_timer_takes_out_what_came_after_its_record() {
-    assert!(is_found(Rule::RecheckTimeWait, reuse_at_the_end_of_2msl));
+    assert!(is_found(Rule::EndUnderOneLock, reuse_at_the_end_of_2msl));
 }
 
 /// Reads what has come, and accepts who has come first.
