@@ -34,6 +34,10 @@ impl<T, const N: usize> Chunks<T, N> {
     /// Adds a value behind the others.
     pub(super) fn push(&mut self, value: T) {
         if self.0.last().is_none_or(|chunk| chunk.is_full()) {
+            if self.0.len() == self.0.capacity() {
+                // Twice as many would be half empty.
+                self.0.reserve_exact(1.max(self.0.len() / 4));
+            }
             self.0.push(Box::new(ArrayVec::new()));
         }
         self.0.last_mut().expect("a chunk with room").push(value);
@@ -44,8 +48,8 @@ impl<T, const N: usize> Chunks<T, N> {
         let value = last.pop();
         if last.is_empty() {
             self.0.pop();
-            if self.0.capacity() > 4 * self.0.len() {
-                self.0.shrink_to(2 * self.0.len());
+            if self.0.capacity() > 2 * self.0.len() {
+                self.0.shrink_to(self.0.len());
             }
         }
         value

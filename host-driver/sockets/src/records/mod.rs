@@ -53,9 +53,11 @@ pub(crate) struct SynEntry {
 /// Records in a chunk.
 const CHUNK: usize = 8;
 
+/// `P` is where it is among the deadlines, if it ends by itself.
 #[derive(Debug)]
-struct Record<T> {
+struct Record<T, P = ()> {
     head: Head,
+    place: P,
     value: T,
 }
 
@@ -64,14 +66,6 @@ struct Head {
     key: Packed,
     /// The next one of the chain.
     next: Link,
-}
-
-/// What ends by itself.
-#[derive(Debug)]
-struct Dated<T> {
-    /// Where it is among the deadlines.
-    place: u32,
-    value: T,
 }
 
 /// Names a record as long as the lock is held: kind and index, or none.
@@ -116,8 +110,8 @@ fn narrow(index: usize) -> u32 {
 #[derive(Debug)]
 pub(crate) struct Records {
     pcbs: Chunks<Record<Handle>, CHUNK>,
-    half_open: Chunks<Record<Dated<SynEntry>>, CHUNK>,
-    time_wait: Chunks<Record<Dated<TimeWait>>, CHUNK>,
+    half_open: Chunks<Record<SynEntry, u32>, CHUNK>,
+    time_wait: Chunks<Record<TimeWait, u32>, CHUNK>,
     /// Where chains begin: a power of two, or none.
     chains: Vec<Link>,
     deadlines: Chunks<Link, { 4 * CHUNK }>,
@@ -158,7 +152,7 @@ impl Records {
     /// The half-open connection of a tuple, if it is one.
     pub(crate) fn half_open(&self, tuple: &Tuple) -> Option<&SynEntry> {
         let link = self.find(&tuple.into())?;
-        (link.kind() == Kind::HalfOpen).then(|| &self.half_open.get(link.index()).value.value)
+        (link.kind() == Kind::HalfOpen).then(|| &self.half_open.get(link.index()).value)
     }
 
     /// Works with what a tuple stands for, whose deadline may be another afterwards.
@@ -172,11 +166,11 @@ impl Records {
         let (result, place) = match link.kind() {
             Kind::Pcb => return Some(work(Found::Pcb)),
             Kind::HalfOpen => {
-                let Dated { place, value } = &mut self.half_open.get_mut(index).value;
+                let Record { place, value, .. } = self.half_open.get_mut(index);
                 (work(Found::HalfOpen(value)), *place)
             }
             Kind::TimeWait => {
-                let Dated { place, value } = &mut self.time_wait.get_mut(index).value;
+                let Record { place, value, .. } = self.time_wait.get_mut(index);
                 (work(Found::TimeWait(value)), *place)
             }
         };
@@ -208,17 +202,18 @@ impl Records {
         };
         let link = match entry {
             Entry::Pcb(value) => {
-                self.pcbs.push(Record { head, value });
+                let place = ();
+                self.pcbs.push(Record { head, place, value });
                 Link::new(Kind::Pcb, self.pcbs.len() - 1)
             }
             Entry::HalfOpen(value) => {
-                let value = Dated { place: 0, value };
-                self.half_open.push(Record { head, value });
+                let place = 0;
+                self.half_open.push(Record { head, place, value });
                 Link::new(Kind::HalfOpen, self.half_open.len() - 1)
             }
             Entry::TimeWait(value) => {
-                let value = Dated { place: 0, value };
-                self.time_wait.push(Record { head, value });
+                let place = 0;
+                self.time_wait.push(Record { head, place, value });
                 Link::new(Kind::TimeWait, self.time_wait.len() - 1)
             }
         };
@@ -246,13 +241,13 @@ impl Records {
                 (entry, self.pcbs.len())
             }
             Kind::HalfOpen => {
-                self.leave_deadline(self.half_open.get(index).value.place as usize);
-                let entry = Entry::HalfOpen(self.half_open.swap_remove(index).value.value);
+                self.leave_deadline(self.half_open.get(index).place as usize);
+                let entry = Entry::HalfOpen(self.half_open.swap_remove(index).value);
                 (entry, self.half_open.len())
             }
             Kind::TimeWait => {
-                self.leave_deadline(self.time_wait.get(index).value.place as usize);
-                let entry = Entry::TimeWait(self.time_wait.swap_remove(index).value.value);
+                self.leave_deadline(self.time_wait.get(index).place as usize);
+                let entry = Entry::TimeWait(self.time_wait.swap_remove(index).value);
                 (entry, self.time_wait.len())
             }
         };
@@ -264,9 +259,10 @@ impl Records {
                 *self.deadlines.get_mut(place) = link;
             }
         }
-        if 4 * self.len() < self.chains.len() {
-            let half = self.chains.len() / 2;
-            self.rebuild(if half < CHUNK { 0 } else { half });
+        if self.len() == 0 {
+            self.rebuild(0);
+        } else if self.chains.len() > CHUNK.max(4 * self.len()) {
+            self.rebuild(self.chains.len() / 2);
         }
         Some(entry)
     }
@@ -277,7 +273,7 @@ impl Records {
         mut unwanted: impl FnMut(Option<&SynEntry>) -> bool,
     ) -> Vec<(Tuple, Entry)> {
         let half_open = self.half_open.iter();
-        let half_open = half_open.map(|record| (&record.head.key, Some(&record.value.value)));
+        let half_open = half_open.map(|record| (&record.head.key, Some(&record.value)));
         let time_wait = self.time_wait.iter().map(|record| (&record.head.key, None));
         let keys: Vec<Tuple> = half_open
             .chain(time_wait)
@@ -317,18 +313,18 @@ impl Records {
         match link.kind() {
             Kind::Pcb => Duration::MAX,
             Kind::HalfOpen => {
-                let entry = &self.half_open.get(link.index()).value.value;
+                let entry = &self.half_open.get(link.index()).value;
                 entry.half_open.next_timeout()
             }
-            Kind::TimeWait => self.time_wait.get(link.index()).value.value.expires(),
+            Kind::TimeWait => self.time_wait.get(link.index()).value.expires(),
         }
     }
 
     fn place(&self, link: Link) -> Option<usize> {
         match link.kind() {
             Kind::Pcb => None,
-            Kind::HalfOpen => Some(self.half_open.get(link.index()).value.place as usize),
-            Kind::TimeWait => Some(self.time_wait.get(link.index()).value.place as usize),
+            Kind::HalfOpen => Some(self.half_open.get(link.index()).place as usize),
+            Kind::TimeWait => Some(self.time_wait.get(link.index()).place as usize),
         }
     }
 
@@ -336,8 +332,8 @@ impl Records {
         let index = link.index();
         match link.kind() {
             Kind::Pcb => {}
-            Kind::HalfOpen => self.half_open.get_mut(index).value.place = narrow(place),
-            Kind::TimeWait => self.time_wait.get_mut(index).value.place = narrow(place),
+            Kind::HalfOpen => self.half_open.get_mut(index).place = narrow(place),
+            Kind::TimeWait => self.time_wait.get_mut(index).place = narrow(place),
         }
     }
 

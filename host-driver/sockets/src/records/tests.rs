@@ -9,8 +9,8 @@ use super::*;
 #[test]
 fn a_record_is_small_in_either_family() {
     assert_eq!(size_of::<Record<Handle>>(), 52);
-    assert_eq!(size_of::<Record<Dated<SynEntry>>>(), 104);
-    assert_eq!(size_of::<Record<Dated<TimeWait>>>(), 80);
+    assert_eq!(size_of::<Record<SynEntry, u32>>(), 104);
+    assert_eq!(size_of::<Record<TimeWait, u32>>(), 80);
 }
 
 /// The tuple of client number `n`; every second one has IPv6.
