@@ -65,9 +65,12 @@ fn tagged(head: u64, link: u32) -> u64 {
 const FIRST: u32 = if cfg!(any(loom, shuttle)) { 2 } else { 64 };
 const STEPS: u32 = 16;
 
+/// Slots that are made together.
+type Segment<T> = OnceLock<Box<[Slot<T>]>>;
+
 pub(crate) struct Inner<T> {
     /// As many as the capacity needs, made as they are wanted.
-    segments: Box<[OnceLock<Box<[Slot<T>]>>]>,
+    segments: Box<[Segment<T>]>,
     /// Free slots that were taken before, last freed first (Treiber's stack).
     free: AtomicU64,
     /// Slots that were ever taken: those from here on are free too.

@@ -340,7 +340,7 @@ impl Records {
     /// The chain of a key: bits of the hash that do not choose the shard. There is one.
     fn chain(&self, key: &Packed) -> usize {
         let hash = self.hasher.hash_one(key) as usize;
-        hash / crate::table::SHARDS & (self.chains.len() - 1)
+        (hash / crate::table::SHARDS) & (self.chains.len() - 1)
     }
 
     fn find(&self, key: &Packed) -> Option<Link> {
