@@ -21,12 +21,14 @@ pub struct Cubic {
     w_max: f32,
     /// K in seconds: when W_max is reached again.
     k: f32,
-    /// W_est in segments: what Reno's window would be.
+    /// W_est in segments: what Reno's window would be; 0 while congestion avoidance has not begun.
     w_est: f32,
     /// cwnd_prior in segments: the window at the last reduction.
     prior: f32,
     /// When congestion avoidance began after the last reduction.
-    epoch: Option<Micros>,
+    epoch: Micros,
+    /// When data was last acknowledged in congestion avoidance.
+    heard: Micros,
     /// Growth of less than a byte.
     fraction: f32,
 }
@@ -41,7 +43,8 @@ impl Cubic {
             k: 0.0,
             w_est: 0.0,
             prior: 0.0,
-            epoch: None,
+            epoch: Micros(0),
+            heard: Micros(0),
             fraction: 0.0,
         }
     }
@@ -62,7 +65,7 @@ impl Cubic {
             segments
         };
         self.prior = segments;
-        self.epoch = None;
+        self.w_est = 0.0;
         let threshold = segments * BETA * f32::from(mss);
         // Positive.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -70,7 +73,7 @@ impl Cubic {
     }
 
     /// §4.2: congestion avoidance begins.
-    fn begin(&mut self, now: Micros, segments: f32) -> Micros {
+    fn begin(&mut self, now: Micros, segments: f32) {
         // §4.10: after slow start without a loss, or when the window is beyond W_max: on from here.
         if segments < self.w_max {
             self.k = ((self.w_max - segments) / C).cbrt();
@@ -80,8 +83,16 @@ impl Cubic {
         }
         self.w_est = segments;
         self.fraction = 0.0;
-        self.epoch = Some(now);
-        now
+        self.epoch = now;
+    }
+
+    /// Nothing but the program held data back since the last ACK: that time does not count.
+    fn pause(&mut self, sample: &AckSample) {
+        if self.w_est > 0.0 {
+            let now = Micros::new(sample.now);
+            self.epoch.0 = self.epoch.0.wrapping_add(now.since(self.heard));
+            self.heard = now;
+        }
     }
 
     /// Figure 1: W_cubic(t), in segments.
@@ -103,6 +114,7 @@ impl CongestionControl for Cubic {
     #[expect(clippy::cast_precision_loss)]
     fn on_ack(&mut self, sample: &AckSample) {
         if !sample.window_limited {
+            self.pause(sample);
             return;
         }
         let acked = self.window.slow_start(sample);
@@ -110,14 +122,14 @@ impl CongestionControl for Cubic {
             return;
         }
         let now = Micros::new(sample.now);
+        self.heard = now;
         let mss = f32::from(sample.mss);
         let cwnd = self.segments(mss);
-        let epoch = match self.epoch {
-            Some(epoch) => epoch,
-            None => self.begin(now, cwnd),
-        };
+        if self.w_est == 0.0 {
+            self.begin(now, cwnd);
+        }
         let seconds = |micros: u32| micros as f32 / 1e6;
-        let t = seconds(now.since(epoch));
+        let t = seconds(now.since(self.epoch));
         let rtt = sample.srtt.map_or(0.0, |srtt| srtt.as_secs_f32());
         let acked = acked as f32 / mss;
         // §4.3, figure 4; α is 1 once the window of the last reduction is reached.
@@ -149,7 +161,8 @@ impl CongestionControl for Cubic {
         if first {
             self.reduce(mss);
         }
-        self.epoch = None;
+        self.w_est = 0.0;
+        self.w_max = 0.0;
         self.window.lose(mss);
     }
 
@@ -158,13 +171,13 @@ impl CongestionControl for Cubic {
         // worth its memory.
         self.w_max = 0.0;
         self.prior = 0.0;
-        self.epoch = None;
+        self.w_est = 0.0;
         self.window.restore(cwnd, ssthresh);
     }
 
     fn on_idle(&mut self, _now: Duration) {
         // §5.8: time without data does not count.
-        self.epoch = None;
+        self.w_est = 0.0;
         self.window.restart();
     }
 }
@@ -172,6 +185,7 @@ impl CongestionControl for Cubic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seq::SeqNumber;
 
     const MSS: u16 = 1000;
     const RTT: Duration = Duration::from_millis(100);
@@ -184,6 +198,10 @@ mod tests {
             mss: MSS,
             window_limited: true,
             after_timeout: false,
+            round_trip: None,
+            una: SeqNumber(0),
+            max: SeqNumber(0),
+            paced: false,
         }
     }
 
@@ -249,5 +267,35 @@ mod tests {
         assert_eq!(control.window(), 1000);
         control.restore(Duration::ZERO, before.0, before.1);
         assert_eq!((control.window(), control.ssthresh()), before);
+    }
+
+    #[test]
+    fn after_a_timeout_the_window_of_congestion_avoidance_starts_flat_from_where_it_begins() {
+        let mut control = after_loss(1000);
+        control.on_timeout(Duration::ZERO, 700_000, MSS, true);
+        assert_eq!((control.window(), control.ssthresh()), (1000, 490_000));
+        run(&mut control, Duration::ZERO, 11);
+        assert_eq!((control.k, control.w_max), (0.0, control.prior * BETA));
+        assert!(control.window() < 495_000, "{}", control.window());
+    }
+
+    #[test]
+    fn time_in_which_the_program_had_too_little_to_send_does_not_count() {
+        let mut busy = after_loss(1000);
+        let mut pausing = busy.clone();
+        run(&mut busy, Duration::ZERO, 40);
+        let mut now = run(&mut pausing, Duration::ZERO, 20);
+        let window = pausing.window();
+        for _ in 0..600 {
+            now += RTT;
+            pausing.on_ack(&AckSample {
+                window_limited: false,
+                ..ack(now, 10_000)
+            });
+        }
+        assert_eq!(pausing.window(), window);
+        run(&mut pausing, now, 20);
+        let (busy, pausing) = (busy.window(), pausing.window());
+        assert!(busy.abs_diff(pausing) < 5000, "{busy} {pausing}");
     }
 }

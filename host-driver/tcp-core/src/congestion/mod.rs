@@ -5,6 +5,7 @@
 
 mod cubic;
 mod dctcp;
+mod hystart;
 mod new_reno;
 mod window;
 
@@ -33,6 +34,15 @@ pub struct AckSample {
     /// Lost data is still being sent again after a time-out: `acked` may count bytes that left the
     /// network long ago.
     pub after_timeout: bool,
+    /// The round-trip time that this acknowledgement measured, to the millisecond, if it did. Told while there is no
+    /// slow-start threshold.
+    pub round_trip: Option<Duration>,
+    /// SND.UNA, this acknowledgement included.
+    pub una: SeqNumber,
+    /// SND.NXT.
+    pub max: SeqNumber,
+    /// Data is paced: no burst follows from a large step of the window.
+    pub paced: bool,
 }
 
 /// What an acknowledgement tells of congestion marks, on a connection that uses ECN.

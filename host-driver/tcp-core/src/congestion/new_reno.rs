@@ -73,6 +73,7 @@ impl CongestionControl for NewReno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seq::SeqNumber;
 
     const MSS: u16 = 1000;
 
@@ -84,6 +85,10 @@ mod tests {
             mss: MSS,
             window_limited: true,
             after_timeout: false,
+            round_trip: None,
+            una: SeqNumber(0),
+            max: SeqNumber(0),
+            paced: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What all algorithms share: the window, the threshold, slow start.
 
 use super::AckSample;
+use super::hystart::{Growth, HyStart};
 
 /// No threshold yet.
 const NO_THRESHOLD: u32 = u32::MAX;
@@ -13,6 +14,7 @@ pub(super) struct Window {
     initial: u32,
     /// Bytes acknowledged in congestion avoidance since cwnd last grew.
     credit: u32,
+    hystart: HyStart,
 }
 
 /// Sizes within 32 bits: no window is larger than 2³⁰ (RFC 7323 §2.3).
@@ -31,6 +33,7 @@ impl Window {
             ssthresh: NO_THRESHOLD,
             initial: low(initial),
             credit: 0,
+            hystart: HyStart::new(),
         }
     }
 
@@ -61,6 +64,9 @@ impl Window {
         if !self.in_slow_start() {
             return sample.acked;
         }
+        if self.ssthresh == NO_THRESHOLD {
+            return self.first_slow_start(sample);
+        }
         let mss = u64::from(sample.mss);
         let limit = if sample.after_timeout { mss } else { u64::MAX };
         let growth = sample
@@ -72,6 +78,20 @@ impl Window {
             return 0;
         }
         sample.acked - growth
+    }
+
+    /// The slow start of a new connection: HyStart++ looks for its end.
+    fn first_slow_start(&mut self, sample: &AckSample) -> u64 {
+        match self.hystart.on_ack(sample) {
+            Growth::By(bytes) => {
+                self.cwnd = self.cwnd.saturating_add(low(bytes));
+                0
+            }
+            Growth::Over => {
+                self.ssthresh = self.cwnd.min(NO_THRESHOLD - 1);
+                sample.acked
+            }
+        }
     }
 
     /// One SMSS for every full window acknowledged (RFC 5681 §3.1, RFC 3465 §2.1).

@@ -166,7 +166,7 @@ impl Connection {
                 if self.board.lost() > 0 {
                     self.enter_recovery(now, &news);
                 } else if news.acked > 0 {
-                    self.grow(now, news.acked, window_limited, false);
+                    self.grow(now, segment, news.acked, window_limited, false);
                 }
             }
             Phase::Fast => self.on_ack_fast(now, segment, ack, &news, found),
@@ -420,7 +420,7 @@ impl Connection {
             Suspicion::HeadSent => {}
         }
         if news.acked > 0 {
-            self.grow(now, news.acked, true, true);
+            self.grow(now, segment, news.acked, true, true);
         }
         if over {
             self.recovery.leave();
@@ -462,11 +462,26 @@ impl Connection {
         self.recovery.leave();
     }
 
-    fn grow(&mut self, now: Duration, acked: u64, window_limited: bool, after_timeout: bool) {
+    fn grow(
+        &mut self,
+        now: Duration,
+        segment: &Segment,
+        acked: u64,
+        window_limited: bool,
+        after_timeout: bool,
+    ) {
+        let first = self.control.ssthresh() == u64::MAX;
         // A window that is not used is not tested, whatever the algorithm: most of a dialogue's acknowledgements end here.
-        if !window_limited {
+        // After a loss, CUBIC wants to know of the time that passes so.
+        if !window_limited && first {
             return;
         }
+        // Only the first slow start wants it (RFC 9406 §4.3). An echoed timestamp tells of every ACK, and of no other
+        // transmission than the one that is acknowledged.
+        let round_trip = match (self.timestamps, segment.options.timestamps) {
+            (Some(state), Some(option)) if first => state.echo_age(now, option.echo),
+            _ => None,
+        };
         let sample = AckSample {
             now,
             acked,
@@ -474,6 +489,10 @@ impl Connection {
             mss: self.mss(),
             window_limited,
             after_timeout,
+            round_trip: round_trip.map(|millis| Duration::from_millis(millis.into())),
+            una: self.snd.seq(self.snd.una),
+            max: self.snd.seq(self.snd.max),
+            paced: self.settings.pacing,
         };
         self.control.on_ack(&sample);
     }

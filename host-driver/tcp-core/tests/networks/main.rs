@@ -2,4 +2,5 @@
 
 mod matrix;
 mod recovery;
+mod slow_start;
 mod throughput;
