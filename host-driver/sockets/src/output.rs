@@ -196,7 +196,7 @@ impl Shared {
     /// Ends a connection for a reason that TCP does not know of.
     pub(crate) fn fail(&self, under: &mut UnderPcb<'_>, live: &mut Live, failure: Failure) {
         live.failure = Some(failure);
-        if let Some(reset) = live.connection.abort()
+        if let Some(reset) = live.connection.abort(self.now())
             && self.has_way(under, live)
         {
             let mut tx = self.nic.tx(under, live.queue());

@@ -28,10 +28,16 @@ pub struct HalfOpen {
     /// The peer's window field, never scaled in a SYN.
     peer_window: u16,
     retries: u8,
-    /// The SYN-ACK went out one time-out before `expires`; not if a cookie brought the entry back.
-    timed: bool,
+    /// How many challenge ACKs were sent; and [`UNTIMED`].
+    challenges: u8,
     expires: HalvedStamp,
 }
+
+/// Challenge ACKs that an entry sends in its life: what RFC 5961 §7 grants a connection in five seconds.
+const CHALLENGES: u8 = 10;
+
+/// A cookie brought the entry back. Otherwise, the SYN-ACK went out one time-out before `expires`.
+const UNTIMED: u8 = 0x80;
 
 /// What a segment did to a half-open entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +92,7 @@ impl HalfOpen {
             }),
             peer_window: segment.window,
             retries: 0,
-            timed: true,
+            challenges: 0,
             expires: (now + config.initial_rto).into(),
         };
         let syn_ack = entry.syn_ack(now, config);
@@ -103,11 +109,11 @@ impl HalfOpen {
         let ahead = segment.seq.distance_from(self.irs + 1);
         let window = i32::from(config.initial_window_field());
         if segment.has(Flags::RST) {
-            // RFC 9293 §3.10.7.4, second: back to LISTEN; RFC 5961 §3.2: only if it is exact. One
-            // within the window would call for a challenge ACK, but a half-open entry has nothing
-            // to lose: the SYN-ACK's own retransmission is the challenge.
+            // RFC 9293 §3.10.7.4, second: back to LISTEN; RFC 5961 §3.2: only if it is exact.
             return if ahead == 0 {
                 HalfOpenOutcome::Remove
+            } else if (1..window).contains(&ahead) {
+                self.challenge(now, config)
             } else {
                 HalfOpenOutcome::Ignore
             };
@@ -137,6 +143,28 @@ impl HalfOpen {
             return HalfOpenOutcome::Reply(reset);
         }
         HalfOpenOutcome::Complete
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc5961#section-7
+    //# An implementation SHOULD include an ACK throttling mechanism to be conservative.
+    /// `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>` (RFC 5961 §3.2), some times and no more.
+    fn challenge(&mut self, now: Duration, config: &Config) -> HalfOpenOutcome {
+        if self.challenges & !UNTIMED >= CHALLENGES {
+            return HalfOpenOutcome::Ignore;
+        }
+        self.challenges += 1;
+        HalfOpenOutcome::Reply(Transmit {
+            options: Options {
+                timestamps: self.timestamps().map(|state| state.option(now)),
+                ..Options::default()
+            },
+            ..Transmit::bare(
+                self.initial.iss + 1,
+                self.irs + 1,
+                Flags::ACK,
+                config.initial_window_field() >> self.negotiated.receive_shift,
+            )
+        })
     }
 
     /// When [`HalfOpen::on_timeout`] is to be called.
@@ -203,7 +231,7 @@ impl HalfOpen {
     /// The same, made of what a cookie says: when the SYN-ACK went out is not known.
     pub(crate) fn untimed(self) -> Self {
         Self {
-            timed: false,
+            challenges: UNTIMED,
             ..self
         }
     }
@@ -220,7 +248,7 @@ impl HalfOpen {
         handshake.peer(self.irs, config.initial_window_field());
         handshake.sent(self.peer_window);
         handshake.timestamps(self.timestamps());
-        if self.timed {
+        if self.challenges & UNTIMED == 0 {
             let sent = self.next_timeout().saturating_sub(self.rto(config));
             handshake.timing(sent, self.retries > 0);
         }

@@ -362,7 +362,8 @@ proptest! {
             match entry.on_segment(now, &config, segment) {
                 HalfOpenOutcome::Ignore | HalfOpenOutcome::Remove => {}
                 HalfOpenOutcome::Reply(reply) => {
-                    prop_assert!(reply.flags.intersects(Flags::SYN | Flags::RST));
+                    let challenge = segment.flags.contains(Flags::RST) && reply.flags == Flags::ACK;
+                    prop_assert!(challenge || reply.flags.intersects(Flags::SYN | Flags::RST));
                 }
                 HalfOpenOutcome::Complete => {
                     prop_assert!(segment.flags.contains(Flags::ACK));

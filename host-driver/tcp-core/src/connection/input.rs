@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::text::Received;
-use super::{Connection, State};
+use super::{Connection, Reset, State};
 use crate::event::{ConnectionError, Events};
 use crate::segment::{Flags, Segment};
 use crate::seq::{SeqNumber, low};
@@ -230,7 +230,7 @@ impl Connection {
         if self.state == State::SynReceived {
             // "If the segment acknowledgment is not acceptable, form a reset segment
             // <SEQ=SEG.ACK><CTL=RST> and send it".
-            self.reset = Some(segment.ack);
+            self.reset = Some(Reset::Bare(segment.ack));
         } else {
             // RFC 5961 §5.2: "All incoming segments whose ACK value doesn't satisfy the above
             // condition MUST be discarded and an ACK sent back."

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Connection, State};
+use super::{Connection, Reset, State};
 use crate::config::KeepAlive;
 use crate::event::{ConnectionError, Events};
 use crate::time::{Deadline, Millis, Stamp, Tick};
@@ -103,7 +103,7 @@ impl Connection {
             self.keep_alive.sent > 0 && silence >= limit
         };
         if dead {
-            self.reset = Some(self.snd.acceptable_seq());
+            self.reset = Some(Reset::Acknowledging(self.snd.acceptable_seq()));
             return self.fail(ConnectionError::TimedOut);
         }
         self.keep_alive.sent = self.keep_alive.sent.saturating_add(1);

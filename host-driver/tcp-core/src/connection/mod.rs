@@ -100,14 +100,26 @@ pub struct Connection {
     ack: AckPolicy,
     timers: Timers,
     throttle: Throttle,
-    /// A RST that is to be sent, with this number.
-    reset: Option<SeqNumber>,
+    /// A RST that is to be sent.
+    reset: Option<Reset>,
     /// A window probe is to be sent.
     probe: bool,
     /// The program has closed the connection: nobody reads any more.
     released: bool,
+    /// What is queued goes out even if Nagle's algorithm or a cork would hold it.
+    pushed: bool,
     error: Option<ConnectionError>,
     counters: Counters,
+}
+
+/// A RST and its sequence number.
+#[derive(Clone, Copy, Debug)]
+enum Reset {
+    /// Ours to send: RFC 9293 §3.10.5, `<SEQ=SND.NXT><CTL=RST>`; with an ACK, as every stack sends it, once there is
+    /// something to acknowledge.
+    Acknowledging(SeqNumber),
+    /// The answer to a segment: `<SEQ=SEG.ACK><CTL=RST>`, exactly where the peer expects it.
+    Bare(SeqNumber),
 }
 
 impl Connection {
@@ -142,6 +154,7 @@ impl Connection {
             reset: None,
             probe: false,
             released: false,
+            pushed: false,
             error: None,
             counters: Counters::default(),
         }
@@ -191,7 +204,7 @@ impl Connection {
 
     /// CLOSED, with a RST for the peer.
     fn reset_connection(&mut self) {
-        self.reset = Some(self.snd.acceptable_seq());
+        self.reset = Some(Reset::Acknowledging(self.snd.acceptable_seq()));
         self.enter_closed();
     }
 
@@ -227,17 +240,24 @@ impl Connection {
         Events::TIME_WAIT
     }
 
-    fn take_reset(&mut self) -> Option<Transmit> {
-        let seq = self.reset.take()?;
-        // RFC 9293 §3.10.5: "<SEQ=SND.NXT><CTL=RST>"; with the ACK, as every stack sends it, once
-        // there is something to acknowledge.
-        let (ack, flags) = if self.rcv.nxt > 0 {
-            (self.rcv.seq(self.rcv.nxt), Flags::RST | Flags::ACK)
-        } else {
-            (SeqNumber(0), Flags::RST)
-        };
+    //= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+    //# If an <RST> is being generated because of a user abort, and Snd.TS.OK is set, then a Timestamps option SHOULD
+    //# be included in the <RST>.
+    fn take_reset(&mut self, now: Duration) -> Option<Transmit> {
+        let reset = self.reset.take()?;
         self.counters.segs_out += 1;
-        Some(Transmit::bare(seq, ack, flags, 0))
+        Some(match reset {
+            Reset::Acknowledging(seq) if self.rcv.nxt > 0 => Transmit {
+                options: Options {
+                    timestamps: self.timestamps.map(|state| state.option(now)),
+                    ..Options::default()
+                },
+                ..Transmit::bare(seq, self.rcv.seq(self.rcv.nxt), Flags::RST | Flags::ACK, 0)
+            },
+            Reset::Acknowledging(seq) | Reset::Bare(seq) => {
+                Transmit::bare(seq, SeqNumber(0), Flags::RST, 0)
+            }
+        })
     }
 }
 

@@ -31,7 +31,7 @@ impl Connection {
 
     fn next_transmit(&mut self, now: Duration) -> Option<Transmit> {
         if self.reset.is_some() {
-            return self.take_reset();
+            return self.take_reset(now);
         }
         match self.state {
             State::Closed => None,
@@ -275,7 +275,10 @@ impl Connection {
             let half = 2 * allowed >= u64::from(self.snd.max_wnd);
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
-        if queued.is_multiple_of(mss) || self.snd.fin || !(self.settings.cork || self.nagle_holds())
+        if queued.is_multiple_of(mss)
+            || self.snd.fin
+            || self.pushed
+            || !(self.settings.cork || self.nagle_holds())
         {
             return Some(queued);
         }

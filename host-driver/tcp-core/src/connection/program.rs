@@ -19,6 +19,7 @@ impl Connection {
             return Err(WriteClosed);
         }
         self.snd.written += len;
+        self.pushed = false;
         Ok(())
     }
 
@@ -73,13 +74,13 @@ impl Connection {
 
     /// Ends the connection at once (RFC 9293 §3.10.5). Returns the RST to send, if the peer knows of
     /// the connection. Cannot fail; the state is CLOSED afterwards.
-    pub fn abort(&mut self) -> Option<Transmit> {
+    pub fn abort(&mut self, now: Duration) -> Option<Transmit> {
         self.released = true;
         match self.state {
             State::SynSent | State::TimeWait | State::Closed => self.enter_closed(),
             _ => self.reset_connection(),
         }
-        self.take_reset()
+        self.take_reset(now)
     }
 
     /// Whether everything that was written, and the FIN after it, is acknowledged: what a lingering close (SO_LINGER) waits
@@ -149,9 +150,10 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc9293#section-3.7.4
     //# However, there MUST be a way for an application to disable the Nagle algorithm on an individual connection
     //# (MUST-17).
-    /// Turns Nagle's algorithm on or off (TCP_NODELAY is off).
+    /// Turns Nagle's algorithm on or off (TCP_NODELAY is off). Off lets go what it, or a cork, holds back now.
     pub const fn set_nagle(&mut self, nagle: bool) {
         self.settings.nagle = nagle;
+        self.pushed = !nagle && self.unsent() > 0;
     }
 
     /// What the connection has done so far.

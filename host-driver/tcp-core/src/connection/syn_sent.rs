@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::text::Received;
-use super::{Connection, State};
+use super::{Connection, Reset, State};
 use crate::congestion::Control;
 use crate::event::{ConnectionError, Events};
 use crate::negotiate::{Negotiated, initial_window};
@@ -24,7 +24,7 @@ impl Connection {
             if !acknowledged {
                 if !segment.has(Flags::RST) {
                     // "<SEQ=SEG.ACK><CTL=RST>"
-                    self.reset = Some(segment.ack);
+                    self.reset = Some(Reset::Bare(segment.ack));
                 }
                 return Received::default();
             }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
-use super::{Connection, State};
+use super::{Connection, Reset, State};
 use crate::assembler::Insertion;
 use crate::event::Events;
 use crate::segment::{Flags, Segment};
@@ -51,8 +51,9 @@ impl Connection {
         }
         let end = start + len;
         if self.released && end > self.rcv.nxt && len > 0 {
-            // RFC 1122 §4.2.2.13: data after close is lost, and the peer must hear of it.
-            self.reset = Some(self.snd.acceptable_seq());
+            // RFC 1122 §4.2.2.13: data after close is lost, and the peer must hear of it. As to a connection that is
+            // no more (RFC 9293 §3.10.7.1): at SND.NXT, a peer that our FIN has not reached would challenge it.
+            self.reset = Some(Reset::Bare(segment.ack));
             self.enter_closed();
             received.events |= Events::CLOSED;
             return received;
@@ -142,6 +143,8 @@ impl Connection {
     fn on_fin(&mut self, now: Duration) -> Events {
         self.rcv.nxt += 1;
         self.ack.now = true;
+        // As Linux: the peer has nothing left to send that a D-SACK would make it send faster.
+        self.rcv.duplicate = None;
         let mut events = Events::FIN_RECEIVED | Events::READABLE;
         match self.state {
             State::Established => self.state = State::CloseWait,

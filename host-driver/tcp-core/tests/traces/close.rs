@@ -132,8 +132,18 @@ fn data_after_close_is_reset() {
     let events = tcp.recv(". 1:101(100) ack 2").events;
     // The FIN is acknowledged, and then the connection over.
     assert_eq!(events, Events::WRITABLE | Events::CLOSED);
-    tcp.expect(&["R. 2:2(0) ack 1"]);
+    tcp.expect(&["R 2:2(0)"]);
     assert_eq!(tcp.tcp.take_error(), None, "nobody is there to be told");
+}
+
+#[test]
+fn the_reset_for_data_after_close_is_where_the_peer_expects_it_even_if_the_fin_was_lost() {
+    let mut tcp = Script::established(&plain());
+    tcp.tcp.close(tcp.now);
+    tcp.expect(&["F. 1:1(0) ack 1"]);
+    tcp.recv(". 1:101(100) ack 1");
+    tcp.expect(&["R 1:1(0)"]);
+    assert_eq!(tcp.tcp.state(), State::Closed);
 }
 
 #[test]
@@ -162,10 +172,10 @@ fn an_abort_resets_and_ends_at_once() {
     let mut tcp = Script::established(&plain());
     tcp.write(3000);
     tcp.poll();
-    let reset = tcp.tcp.abort().unwrap();
+    let reset = tcp.tcp.abort(tcp.now).unwrap();
     crate::script::compare(&[reset], &["R. 3001:3001(0) ack 1"]);
     assert_eq!(tcp.tcp.state(), State::Closed);
-    assert_eq!(tcp.tcp.abort(), None);
+    assert_eq!(tcp.tcp.abort(tcp.now), None);
     tcp.expect(&[]);
     assert_eq!(tcp.tcp.next_timeout(), None);
 }
@@ -174,7 +184,7 @@ fn an_abort_resets_and_ends_at_once() {
 fn an_abort_before_the_peer_knows_of_us_sends_nothing() {
     let mut tcp = Script::connecting(&plain());
     tcp.poll();
-    assert_eq!(tcp.tcp.abort(), None);
+    assert_eq!(tcp.tcp.abort(tcp.now), None);
 }
 
 #[test]

@@ -103,9 +103,42 @@ fn only_an_exact_reset_removes_the_entry() {
     let config = plain();
     let (mut entry, _) = half_open(&config, "S 0:0(0) win 5000");
     let mut on = |line| entry.on_segment(ms(10_001), &config, &segment(line));
-    assert_eq!(on("R 2:2(0)"), HalfOpenOutcome::Ignore);
     assert_eq!(on("R 0:0(0)"), HalfOpenOutcome::Ignore);
+    assert_eq!(on("R 90000:90000(0)"), HalfOpenOutcome::Ignore);
     assert_eq!(on("R 1:1(0)"), HalfOpenOutcome::Remove);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5961#section-3.2
+//= type=test
+//# If the RST bit is set and the sequence number does not exactly match the next expected sequence value, yet is
+//# within the current receive window (RCV.NXT < SEG.SEQ < RCV.NXT+RCV.WND), TCP MUST send an acknowledgment
+//# (challenge ACK):
+//= https://www.rfc-editor.org/rfc/rfc5961#section-7
+//= type=test
+//# An implementation SHOULD include an ACK throttling mechanism to be conservative.
+#[test]
+fn a_reset_elsewhere_in_the_window_is_challenged_ten_times_and_the_entry_stays() {
+    let config = Config::default();
+    let syn = "S 0:0(0) win 5000 <mss 1460,sackOK,TS val 5 ecr 0,wscale 7>";
+    let (mut entry, _) = half_open(&config, syn);
+    for n in 0..20 {
+        // The number is looked at before what is acknowledged.
+        let line = ["R 2:2(0)", "R. 2:2(0) ack 100"][n % 2];
+        let outcome = entry.on_segment(ms(10_001), &config, &segment(line));
+        if n >= 10 {
+            assert_eq!(outcome, HalfOpenOutcome::Ignore, "{n}");
+            continue;
+        }
+        let HalfOpenOutcome::Reply(challenge) = outcome else {
+            panic!("no challenge");
+        };
+        // The window is scaled, as in whatever is no SYN.
+        let line = ". 1:1(0) ack 1 win 8030 <TS val 10001 ecr 5>";
+        compare(&[challenge], &[line]);
+    }
+    let ack = segment(". 1:1(0) ack 1 <TS val 6 ecr 10000>");
+    let outcome = entry.on_segment(ms(10_001), &config, &ack);
+    assert_eq!(outcome, HalfOpenOutcome::Complete);
 }
 
 #[test]

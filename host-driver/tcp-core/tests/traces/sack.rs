@@ -344,3 +344,11 @@ fn blocks_that_cannot_be_are_ignored() {
     assert!(!tcp.tcp.info().recovering);
     assert_eq!(tcp.tcp.info().pipe, tcp.tcp.info().in_flight);
 }
+
+#[test]
+fn what_came_twice_before_a_fin_is_not_told_of() {
+    let mut tcp = Script::established_with(&sack(), "win 60000 <mss 1000,sackOK>");
+    tcp.recv(". 1:1001(1000) ack 1");
+    tcp.recv("F. 1:1001(1000) ack 1");
+    tcp.expect(&[". 1:1(0) ack 1002 <>"]);
+}

@@ -42,6 +42,23 @@ fn a_segment_without_the_timestamp_is_dropped_in_silence() {
     tcp.expect(&[]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc7323#section-5.2
+//= type=test
+//# If an <RST> is being generated because of a user abort, and Snd.TS.OK is set, then a Timestamps option SHOULD be
+//# included in the <RST>.
+#[test]
+fn a_reset_tells_the_time_it_is_sent_at() {
+    let mut tcp = established();
+    tcp.recv(". 1:101(100) ack 1 <TS val 510 ecr 10000>");
+    tcp.poll();
+    tcp.now += ms(1000);
+    let mut aborted = tcp.tcp.clone();
+    tcp.tcp.close(tcp.now);
+    tcp.expect(&["R. 1:1(0) ack 101 <TS val 11000 ecr 510>"]);
+    let reset = aborted.abort(tcp.now).unwrap();
+    crate::script::compare(&[reset], &["R. 1:1(0) ack 101 <TS val 11000 ecr 510>"]);
+}
+
 #[test]
 fn after_24_days_of_silence_any_timestamp_will_do() {
     let mut tcp = established();

@@ -18,6 +18,21 @@ fn a_cork_holds_what_does_not_fill_a_segment_until_it_is_pulled() {
 }
 
 #[test]
+fn turning_nagle_off_pushes_what_a_cork_holds_and_the_cork_stays() {
+    let mut tcp = Script::established(&plain());
+    tcp.tcp.set_cork(true);
+    tcp.write(40);
+    tcp.write(40);
+    tcp.expect(&[]);
+    tcp.tcp.set_nagle(false);
+    tcp.expect(&["P. 1:81(80) ack 1"]);
+    tcp.write(40);
+    tcp.expect(&[]);
+    tcp.tcp.set_cork(false);
+    tcp.expect(&["P. 81:121(40) ack 1"]);
+}
+
+#[test]
 fn a_cork_holds_for_a_time_out_at_most() {
     let mut tcp = Script::established(&plain());
     tcp.tcp.set_cork(true);
