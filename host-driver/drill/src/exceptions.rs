@@ -1,6 +1,4 @@
-//! Scripts that are about something that the stack does not have, and why.
-
-use std::collections::BTreeMap;
+//! Scripts that are not played, and why: the stack lacks what they are about, or they are about something of the kernel's own.
 
 /// What is left out, by the script's name without `.pkt`.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -13,10 +11,23 @@ pub struct Exceptions {
 /// One thing that the stack does not have.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Reason {
+    /// Whether the stack could have it.
+    pub kind: Kind,
     /// What is missing.
     pub why: String,
     /// Names of scripts; a `*` at the end stands for any rest.
     pub scripts: Vec<String>,
+}
+
+/// Why scripts are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub enum Kind {
+    /// The stack lacks it.
+    #[serde(rename = "not implemented")]
+    NotImplemented,
+    /// It is the kernel's own, behind no function of packetdrill's table.
+    #[serde(rename = "not applicable")]
+    NotApplicable,
 }
 
 impl Exceptions {
@@ -29,7 +40,7 @@ impl Exceptions {
     }
 
     /// Why a script is left out.
-    pub fn why(&self, script: &str) -> Option<&str> {
+    pub fn why(&self, script: &str) -> Option<&Reason> {
         let named = |name: &String| match name.strip_suffix('*') {
             Some(start) => script.starts_with(start),
             None => script == name,
@@ -37,18 +48,6 @@ impl Exceptions {
         self.reason
             .iter()
             .find(|reason| reason.scripts.iter().any(named))
-            .map(|reason| reason.why.as_str())
-    }
-
-    /// Scripts by reason.
-    pub fn by_reason<'a>(&'a self, scripts: &[&'a str]) -> BTreeMap<&'a str, Vec<&'a str>> {
-        let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for script in scripts {
-            if let Some(why) = self.why(script) {
-                found.entry(why).or_default().push(script);
-            }
-        }
-        found
     }
 }
 
@@ -69,10 +68,13 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_rest() {
-        let list: Exceptions =
-            toml::from_str("[[reason]]\nwhy = 'no'\nscripts = ['a_*', 'b']").unwrap();
-        assert_eq!(list.why("a_1"), Some("no"));
-        assert_eq!(list.why("b"), Some("no"));
-        assert_eq!(list.why("bb"), None);
+        let list: Exceptions = toml::from_str(
+            "[[reason]]\nkind = 'not implemented'\nwhy = 'no'\nscripts = ['a_*', 'b']",
+        )
+        .unwrap();
+        let why = |script| list.why(script).map(|reason| (reason.kind, &*reason.why));
+        assert_eq!(why("a_1"), Some((Kind::NotImplemented, "no")));
+        assert_eq!(why("b"), why("a_1"));
+        assert_eq!(why("bb"), None);
     }
 }

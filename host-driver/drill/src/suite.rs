@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::exceptions::Exceptions;
+use crate::exceptions::{Exceptions, Kind, Reason};
 use crate::script::{Script, parse};
 use crate::{IpVersion, Outcome, play};
 
@@ -20,7 +20,7 @@ pub struct Verdict {
     /// Runs.
     pub runs: Vec<(IpVersion, Outcome)>,
     /// Why it is not counted, if it is not.
-    pub exempt: Option<String>,
+    pub exempt: Option<Reason>,
 }
 
 /// How a script went as a whole.
@@ -32,15 +32,20 @@ pub enum Mark {
     Failed,
     /// Something in it is not known to the runner.
     Unsupported,
-    /// The stack does not have what it is about.
-    Exempt,
+    /// The stack lacks what it is about: not played.
+    NotImplemented,
+    /// It is about something of the kernel's own: not played.
+    NotApplicable,
 }
 
 impl Verdict {
     /// As a whole: every version has to pass.
     pub fn mark(&self) -> Mark {
-        if self.exempt.is_some() {
-            return Mark::Exempt;
+        if let Some(reason) = &self.exempt {
+            return match reason.kind {
+                Kind::NotImplemented => Mark::NotImplemented,
+                Kind::NotApplicable => Mark::NotApplicable,
+            };
         }
         let mut mark = Mark::Passed;
         for (_, outcome) in &self.runs {
@@ -80,7 +85,7 @@ fn name(path: &Path) -> String {
 /// Plays a script in all its versions.
 pub fn verdict(path: &Path, exceptions: &Exceptions) -> Verdict {
     let name = name(path);
-    let exempt = exceptions.why(&name).map(str::to_owned);
+    let exempt = exceptions.why(&name).cloned();
     let unreadable = |what: String| {
         let outcome = Outcome::Unsupported { line: 0, what };
         vec![(IpVersion::V4, outcome)]
@@ -136,11 +141,12 @@ pub fn report(verdicts: &[Verdict]) -> String {
             Mark::Passed => "passed",
             Mark::Failed => "FAILED",
             Mark::Unsupported => "unsupported",
-            Mark::Exempt => "not applicable",
+            Mark::NotImplemented => "not implemented",
+            Mark::NotApplicable => "not applicable",
         };
-        let _ = writeln!(text, "{mark:14} {}", verdict.name);
-        if let Some(why) = &verdict.exempt {
-            let _ = writeln!(text, "               {why}");
+        let _ = writeln!(text, "{mark:15} {}", verdict.name);
+        if let Some(reason) = &verdict.exempt {
+            let _ = writeln!(text, "                {}", reason.why);
             continue;
         }
         let mut told: Vec<(&Outcome, Vec<&str>)> = Vec::new();
@@ -181,12 +187,13 @@ pub fn report(verdicts: &[Verdict]) -> String {
         .count();
     let _ = writeln!(
         text,
-        "\n{} scripts: {} passed, {} failed, {} unsupported, {} not applicable ({passed} of {runs} runs pass)",
+        "\n{} scripts: {} passed, {} failed, {} unsupported, {} not implemented, {} not applicable ({passed} of {runs} runs pass)",
         verdicts.len(),
         count(Mark::Passed),
         count(Mark::Failed),
         count(Mark::Unsupported),
-        count(Mark::Exempt),
+        count(Mark::NotImplemented),
+        count(Mark::NotApplicable),
     );
     text
 }

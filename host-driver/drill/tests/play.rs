@@ -34,6 +34,11 @@ fn a_server_repeats_what_is_lost_in_every_version() {
     passes("accept.pkt");
 }
 
+#[test]
+fn a_send_without_a_copy_is_told_of_in_every_version() {
+    passes("zero_copy.pkt");
+}
+
 /// Replaces something in a script that passes; the line where the runner finds it.
 #[track_caller]
 fn fails(name: &str, from: &str, to: &str) -> (usize, String) {
@@ -52,7 +57,7 @@ fn every_field_of_a_packet_is_compared() {
         ("> . 1:3001(3000) ack 1", "flags"),
         ("> PU. 1:3001(3000) ack 1", "flags"),
         ("> P. 2:3002(3000) ack 1", "sequence number"),
-        ("> P. 1:2501(2500) ack 1", "length"),
+        ("> P. 1:2501(2500) ack 1", "together 3000 bytes"),
         ("> P. 1:3001(3000) ack 2", "acknowledgement"),
         ("> P. 1:3001(3000) ack 1 win 1", "window"),
         ("> P. 1:3001(3000) ack 1 urg 1", "urgent pointer"),
@@ -95,6 +100,26 @@ fn times_results_errors_and_assertions_are_compared() {
     // The first repetition comes a retransmission time-out later, not at once.
     let (line, actual) = fails("accept.pkt", "   * > P.", "  +0 > P.");
     assert_eq!(line, 15, "{actual}");
+}
+
+#[test]
+fn events_and_the_members_of_an_extended_error_are_compared() {
+    let (line, _) = fails(
+        "zero_copy.pkt",
+        "{events=0, ptr=0}, 1, 0) = 0",
+        "{events=0, ptr=0}, 1, 0) = 1",
+    );
+    assert_eq!(line, 18);
+    let (line, _) = fails("zero_copy.pkt", "EPOLLOUT|EPOLLET", "EPOLLIN|EPOLLET");
+    assert_eq!(line, 13);
+    for member in ["ee_errno", "ee_type", "ee_info", "ee_data"] {
+        let (line, _) = fails(
+            "zero_copy.pkt",
+            &format!("{member}=0"),
+            &format!("{member}=1"),
+        );
+        assert_eq!(line, 19, "{member}");
+    }
 }
 
 #[test]

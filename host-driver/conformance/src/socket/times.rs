@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use longshore_sockets::Status;
-use tcp_core::{Counters, Info};
+use tcp_core::{Counters, Info, State};
 
 /// What keeps a connection that has something to send (Linux: `enum tcp_chrono`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub(crate) struct Times {
     sent: (u64, Duration),
     received: (u64, Duration),
     heard: (u64, Duration),
-    started: bool,
+    /// It was looked at since its handshake is over.
+    connected: bool,
 }
 
 impl Times {
@@ -52,16 +53,19 @@ impl Times {
             Phase::Buffer => self.buffer += passed,
         }
         self.now = now;
+        // As Linux: what was never sent or received counts from the end of the handshake on.
+        let connected = !matches!(info.state, State::SynSent | State::SynReceived);
+        let begins = connected && !self.connected;
+        self.connected = connected;
         for (last, value) in [
             (&mut self.sent, counters.bytes_out),
             (&mut self.received, status.received),
             (&mut self.heard, counters.segs_in),
         ] {
-            if last.0 != value || !self.started {
+            if last.0 != value || begins {
                 *last = (value, now);
             }
         }
-        self.started = true;
         let room = info.send_window.saturating_sub(info.in_flight);
         self.phase = if status.unacknowledged == 0 || status.over {
             Phase::Idle
