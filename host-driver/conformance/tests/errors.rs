@@ -121,3 +121,18 @@ fn every_new_entry_is_one_edge() {
     assert_eq!(wait(&drill), []);
     assert_eq!(told(&drill, fd), Ok((0, 3)));
 }
+
+#[test]
+fn seventeen_parts_of_a_vector_fill_a_packet() {
+    let (mut drill, fd) = accepted();
+    let parts = vec![data(1); 40];
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let sent = drill.table.sendmsg(fd, &parts, libc::MSG_ZEROCOPY).unwrap();
+    assert_eq!(sent, 40);
+    for (from, to) in [(1, 18), (18, 35), (35, 41)] {
+        let len = to - from;
+        drill.expect(&format!("P. {from}:{to}({len}) ack 1"));
+        drill.inject(&format!(". 1:1(0) ack {to} win 257"));
+    }
+    assert_eq!(told(&drill, fd), Ok((0, 0)));
+}

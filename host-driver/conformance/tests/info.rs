@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Drill, data, ms};
+use common::{Drill, Errno, REMOTE, at, data, ms};
 
 /// Offsets in `struct tcp_info`.
 const LOST: usize = 32;
@@ -10,6 +10,7 @@ const RETRANS: usize = 36;
 const LAST_DATA_SENT: usize = 44;
 const LAST_DATA_RECV: usize = 52;
 const LAST_ACK_RECV: usize = 56;
+const REORDERING: usize = 88;
 const BUSY_TIME: usize = 168;
 const RWND_LIMITED: usize = 176;
 const BYTES_RETRANS: usize = 208;
@@ -76,4 +77,30 @@ fn what_is_in_flight_again_is_still_counted_as_lost() {
     drill.inject(". 1:1(0) ack 4001 win 2000");
     assert_eq!(word(&drill, fd, LOST), 0);
     assert_eq!(word(&drill, fd, RETRANS), 0);
+}
+
+#[test]
+fn what_never_came_counts_from_the_end_of_the_handshake_on() {
+    let mut drill = Drill::new();
+    let fd = drill.client();
+    drill.nonblocking(fd, true);
+    let connected = drill.table.connect(fd, at(REMOTE, 8080));
+    assert_eq!(connected, Err(Errno(libc::EINPROGRESS)));
+    drill.next();
+    drill.pass(ms(30));
+    drill.inject("S. 0:0(0) ack 1 win 65535 <mss 1000,sackOK,nop,nop,nop,wscale 7>");
+    drill.pass(ms(1000));
+    assert_eq!(word(&drill, fd, LAST_DATA_RECV), 1000);
+}
+
+#[test]
+fn reordering_is_told_by_how_many_segments_one_was_overtaken() {
+    let mut drill = Drill::new();
+    let fd = drill.accepted();
+    drill.table.write(fd, &data(8000)).unwrap();
+    assert_eq!(word(&drill, fd, REORDERING), 3);
+    drill.inject(". 1:1(0) ack 1 win 2000 <nop,nop,sack 6001:7001>");
+    assert_eq!(word(&drill, fd, REORDERING), 3);
+    drill.inject(". 1:1(0) ack 1 win 2000 <nop,nop,sack 1001:2001 6001:7001>");
+    assert_eq!(word(&drill, fd, REORDERING), 6);
 }

@@ -120,3 +120,22 @@ fn what_is_sent_again_is_shown_as_it_is_sent() {
     drill.inject(". 1:1(0) ack 1 win 511 <nop,nop,sack 1001:4001>");
     drill.expect(". 1:1001(1000) ack 1");
 }
+
+#[test]
+fn what_follows_a_record_shares_no_segment_with_it() {
+    let (mut drill, fd) = accepted();
+    let send = |drill: &Drill, len, flags| drill.table.send(fd, &data(len), flags).unwrap();
+    send(&drill, 10_400, 0);
+    send(&drill, 400, libc::MSG_EOR);
+    send(&drill, 300, libc::MSG_EOR);
+    send(&drill, 2000, 0);
+    drill.expect("P. 1:10001(10000) ack 1");
+    drill.inject(". 1:1(0) ack 10001 win 511");
+    drill.expect("P. 10001:10801(800) ack 1");
+    drill.expect("P. 10801:11101(300) ack 1");
+    drill.expect("P. 11101:13101(2000) ack 1");
+    // Nor when it is sent again.
+    drill.inject(". 1:1(0) ack 10001 win 511 <nop,nop,sack 11101:13101>");
+    drill.expect("P. 10001:10801(800) ack 1");
+    drill.expect("P. 10801:11101(300) ack 1");
+}

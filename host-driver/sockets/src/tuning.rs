@@ -108,6 +108,19 @@ impl TcpStream {
         Ok(())
     }
 
+    /// MSG_EOR: what was written so far is a record; what is written later does not share a segment with it.
+    ///
+    /// # Errors
+    /// None.
+    pub fn end_record(&self) -> io::Result<()> {
+        let file = self.file();
+        file.shared.update(file.socket.pcb(), |live, _| {
+            live.connection.end_record();
+            ((), Events::empty())
+        });
+        Ok(())
+    }
+
     /// Closes, and keeps an eye on what becomes of what was written: SO_LINGER with a time-out, for a program that does not
     /// want to be blocked. `None` if there are other handles to the same connection: then it is not closed.
     #[must_use]

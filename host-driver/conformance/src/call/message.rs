@@ -21,6 +21,8 @@ pub(crate) struct Message {
 
 /// SOL_TCP's control message TCP_CM_INQ.
 const TCP_CM_INQ: i32 = 36;
+/// Fragments of a packet of Linux's.
+const MAX_SKB_FRAGS: usize = 17;
 
 impl Port {
     /// recv(2)
@@ -156,6 +158,17 @@ impl Port {
         flags: i32,
         name: Option<&[u8]>,
     ) -> Result<usize> {
+        self.send_parts(fd, (bytes, &[]), flags, name)
+    }
+
+    /// send(2) of a vector: with MSG_ZEROCOPY, each part is a fragment of a packet, and a packet has 17 at most.
+    pub(crate) fn send_parts(
+        &self,
+        fd: i32,
+        (bytes, parts): (&[u8], &[usize]),
+        flags: i32,
+        name: Option<&[u8]>,
+    ) -> Result<usize> {
         let now = flags & libc::MSG_DONTWAIT != 0;
         if self.call(|core| Ok(core.files.udp(fd)?.is_some()))? {
             return self.send_datagram(fd, bytes, now, name);
@@ -171,6 +184,13 @@ impl Port {
         if more {
             self.call(|core| core.files.tcp(fd)?.announce_more(true))?;
         }
+        let pinned = flags & libc::MSG_ZEROCOPY != 0
+            && self.call(|core| Ok(core.files.tcp(fd)?.options.zero_copy))?;
+        let mut ends = if pinned { full(parts) } else { Vec::new() };
+        ends.retain(|end| *end < bytes.len());
+        if flags & libc::MSG_EOR != 0 && !bytes.is_empty() {
+            ends.push(bytes.len());
+        }
         let mut done = 0;
         let result = self.wait(patience, |core| {
             let tcp = core.files.tcp(fd)?;
@@ -179,9 +199,14 @@ impl Port {
                 if done > 0 && tcp.status().is_some_and(|status| status.failed) {
                     return Err(Errno::EPIPE);
                 }
-                match tcp.send(&bytes[done..], urgent)? {
+                let end = ends.iter().find(|end| **end > done);
+                let stop = end.copied().unwrap_or(bytes.len());
+                match tcp.send(&bytes[done..stop], urgent && stop == bytes.len())? {
                     Attempt::Wait => return Ok(Attempt::Wait),
                     Attempt::Done(n) => done += n,
+                }
+                if end.is_some_and(|end| *end == done) {
+                    tcp.end_record()?;
                 }
                 if done == bytes.len() {
                     if !more {
@@ -226,6 +251,22 @@ impl Port {
             udp.send(world.stack(), bytes, to)
         })
     }
+}
+
+/// Where packets are full (MAX_SKB_FRAGS) that are made of parts of these lengths.
+fn full(parts: &[usize]) -> Vec<usize> {
+    let mut end = 0;
+    let ends: Vec<usize> = parts
+        .iter()
+        .filter(|len| **len > 0)
+        .map(|len| {
+            end += len;
+            end
+        })
+        .collect();
+    ends.chunks_exact(MAX_SKB_FRAGS)
+        .map(|packet| packet[MAX_SKB_FRAGS - 1])
+        .collect()
 }
 
 /// A `struct cmsghdr` with its data, padded as CMSG_SPACE is.

@@ -18,6 +18,10 @@ const SACK: u8 = 2;
 const WINDOW_SCALE: u8 = 4;
 const ECN: u8 = 8;
 
+/// tcp_reordering and tcp_max_reordering: segments that may overtake before one is taken for lost.
+const REORDERING: u32 = 3;
+const MOST_REORDERING: u32 = 300;
+
 /// TCP_INFINITE_SSTHRESH
 const NO_THRESHOLD: u32 = 0x7fff_ffff;
 
@@ -165,7 +169,7 @@ fn fill(
     });
     to.u32(low(info.cwnd / mss));
     to.u32(info.receive_mss.into()); // advmss
-    to.u32(3); // reordering
+    to.u32(segments(info.reordering_distance.into()).clamp(REORDERING, MOST_REORDERING)); // reordering
     to.u32(0); // rcv_rtt
     to.u32(low(info.receive_window)); // rcv_space
     to.u32(counters.retransmitted);

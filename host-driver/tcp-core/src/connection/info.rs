@@ -40,6 +40,8 @@ pub struct Info {
     pub min_rtt: Option<Duration>,
     /// Data was seen to arrive out of order (RFC 8985: reordering_seen).
     pub reordering: bool,
+    /// How far behind the highest data that had arrived some of it began that was sent once only, at most; in bytes.
+    pub reordering_distance: u32,
     /// Both ends take SACK.
     pub sack: bool,
     /// Both ends know ECN.
@@ -95,6 +97,7 @@ impl Connection {
                 .srtt()
                 .map(|_| Duration::from_micros(u64::from(self.rtt.min_micros()))),
             reordering: self.rack.reordering(),
+            reordering_distance: self.rack.distance(),
             sack: self.negotiated.sack,
             ecn: self.negotiated.ecn,
             pacing_rate: self.pacing_rate(),

@@ -232,7 +232,8 @@ impl Connection {
         let pipe = self.pipe();
         let window_limit = self.congestion_window();
         let snd = &self.snd;
-        let queued = snd.data_end().saturating_sub(snd.max);
+        let record_end = self.boundaries.cap(snd.max, snd.data_end());
+        let queued = record_end.saturating_sub(snd.max);
         //= https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6
         //# If this happens, the sender SHOULD NOT send new data (SHLD-15)
         let window = snd.edge().saturating_sub(snd.max);
@@ -275,7 +276,9 @@ impl Connection {
             let half = 2 * allowed >= u64::from(self.snd.max_wnd);
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
+        let more = record_end < self.snd.data_end();
         if queued.is_multiple_of(mss)
+            || more
             || self.snd.fin
             || self.pushed
             || !(self.settings.cork || self.nagle_holds())
@@ -326,6 +329,7 @@ impl Connection {
         let start = self.snd.max;
         let room = self.snd.edge().saturating_sub(start);
         let end = (start + room.min(u64::from(self.mss()))).min(self.snd.data_end());
+        let end = self.boundaries.cap(start, end);
         if end > start {
             return Some(self.send_new(now, start, end, false));
         }
@@ -372,7 +376,8 @@ impl Connection {
         // RFC 9293 §3.9.1.2 (MUST-60): PSH on the last segment of what is queued. On the last of a super-segment too, if
         // so told: a receiver that coalesces need not wait for more.
         let super_segment = self.settings.least_batch > 0 && end - start > u64::from(self.mss());
-        if end > start && (super_segment || end == self.snd.data_end()) {
+        let pushed = super_segment || end == self.snd.data_end() || self.boundaries.is_at(end);
+        if end > start && pushed {
             //= https://www.rfc-editor.org/rfc/rfc9293#section-3.9.1.2
             //# MUST set the PSH bit in the last buffered segment (i.e., when there is no more queued data to be
             //# sent) (MUST-61).

@@ -85,6 +85,7 @@ impl Connection {
         let edge = self.snd.edge();
         if start < data_end && start < edge {
             let end = (start + mss).min(data_end).min(edge);
+            let end = self.boundaries.cap(start, end);
             let transmit = self.send_new(now, start, end, false);
             self.tail_probe = Some(TailProbe {
                 end: self.snd.seq(self.snd.max),
@@ -94,6 +95,7 @@ impl Connection {
         }
         let end = self.snd.max;
         let start = end.saturating_sub(mss).max(self.snd.una);
+        let start = self.boundaries.last_start(start, end);
         self.tail_probe = Some(TailProbe {
             end: self.snd.seq(end),
             again: true,

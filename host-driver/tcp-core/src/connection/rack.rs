@@ -59,6 +59,8 @@ pub(super) struct Rack {
     persist: u8,
     /// RACK.reordering_seen.
     reordering: bool,
+    /// How far behind the highest data something arrived that was sent once only, at most; in bytes.
+    distance: u32,
 }
 
 /// What the window for reordering depends on, beside the detector's own state.
@@ -83,11 +85,17 @@ impl Rack {
             multiplier: 1,
             persist: PERSIST,
             reordering: false,
+            distance: 0,
         }
     }
 
     pub(super) const fn reordering(&self) -> bool {
         self.reordering
+    }
+
+    /// Bytes between what has arrived late and the end of what was known to have arrived before, at most.
+    pub(super) const fn distance(&self) -> u32 {
+        self.distance
     }
 
     /// An ACK is about to be taken in.
@@ -111,6 +119,8 @@ impl Rack {
         if record.end < self.fack_before && !again {
             // §6.2 step 3: a sequence below the highest arrives, and was sent once only.
             self.reordering = true;
+            let distance = self.fack_before.0.wrapping_sub(record.start.0);
+            self.distance = self.distance.max(distance);
         }
         let rtt = now.since(record.sent);
         // §6.2 step 1: an ACK of what was sent more than once may be of an earlier transmission.

@@ -62,6 +62,7 @@ impl Connection {
         if len == 0 {
             return None;
         }
+        let len = self.boundaries.cap(start, start + len) - start;
         if start == self.snd.una {
             // As Linux: the timer is that of the segment that goes out now.
             self.timers.arm_retransmission(now, self.patience(now));

@@ -103,6 +103,8 @@ pub(in crate::ffi) unsafe extern "C" fn sendmsg(
             Some(name_in(msg.msg_name.cast(), msg.msg_namelen)?)
         };
         let (buffers, _) = vector(msg.msg_iov, msg.msg_iovlen)?;
-        count(port.send(fd, &gather(&buffers)?, flags, name.as_deref())?)
+        let bytes = gather(&buffers)?;
+        let parts: Vec<usize> = buffers.iter().map(|buffer| buffer.iov_len).collect();
+        count(port.send_parts(fd, (&bytes, &parts), flags, name.as_deref())?)
     })
 }

@@ -58,6 +58,14 @@ impl Tcp {
         }
     }
 
+    /// MSG_EOR: what is written later shares no segment with what was written so far.
+    pub(crate) fn end_record(&self) -> Result<()> {
+        match self.stream() {
+            Some(stream) => Ok(stream.end_record()?),
+            None => Ok(()),
+        }
+    }
+
     /// What was written last came with MSG_ZEROCOPY: its end is told on the error queue.
     pub(crate) fn note_zero_copy(&mut self) {
         if self.options.zero_copy {
