@@ -129,7 +129,8 @@ fn what_follows_a_record_shares_no_segment_with_it() {
     send(&drill, 400, libc::MSG_EOR);
     send(&drill, 300, libc::MSG_EOR);
     send(&drill, 2000, 0);
-    drill.expect("P. 1:10001(10000) ack 1");
+    drill.expect("P. 1:5001(5000) ack 1");
+    drill.expect("P. 5001:10001(5000) ack 1");
     drill.inject(". 1:1(0) ack 10001 win 511");
     drill.expect("P. 10001:10801(800) ack 1");
     drill.expect("P. 10801:11101(300) ack 1");

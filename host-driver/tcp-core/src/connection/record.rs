@@ -8,6 +8,10 @@ use super::Connection;
 /// Positions of the send space across which no segment reaches, lowest first. Few connections have any: the rest pay for a
 /// pointer.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "a quarter of the size in every connection, few of which have any"
+)]
 pub(super) struct Boundaries(Option<Box<VecDeque<u64>>>);
 
 impl Boundaries {
