@@ -1,30 +1,36 @@
 //! Which bytes beyond RCV.NXT have arrived already.
 
 use core::ops::Range;
+use std::thread::LocalKey;
 
 use arrayvec::ArrayVec;
-use smallvec::SmallVec;
 
 use crate::seq::SeqNumber;
-use crate::spare::{self, Spare};
+use crate::spare::{Lazy, Lendable, Spare};
 
-/// Ranges that need no memory but the connection's own.
-const INLINE: usize = 2;
-
-/// Ranges kept at most, in a borrowed block while there are more than [`INLINE`]. Data that would need one more is
-/// not taken; the peer sends it again.
+/// Ranges kept at most. Data that would need one more is not taken; the peer sends it again.
 const MAX_RANGES: usize = 128;
 
 /// Ranges that are remembered as the latest.
 const LATEST: usize = 2;
 
-/// The out-of-order ranges above RCV.NXT: sorted, disjoint, never touching. Positions are kept in 32
+/// The out-of-order ranges above RCV.NXT: sorted, disjoint, never touching; and what came twice. Positions are kept in 32
 /// bits: none is 2³¹ ahead of RCV.NXT, for the window is at most 2³⁰.
+///
+/// A pointer while there is nothing of the kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Assembler {
-    ranges: SmallVec<[[SeqNumber; 2]; INLINE]>,
+    disorder: Lazy<Disorder>,
+}
+
+/// What has come out of order. There is always some of it.
+#[derive(Clone, Debug, Default)]
+struct Disorder {
+    ranges: ArrayVec<[SeqNumber; 2], MAX_RANGES>,
     /// A byte of each of the ranges that something was last added to, the latest first.
     latest: ArrayVec<SeqNumber, LATEST>,
+    /// What came twice and was not told of yet (RFC 2883).
+    duplicate: Option<[SeqNumber; 2]>,
 }
 
 /// What became of a range that was to be added.
@@ -45,48 +51,96 @@ pub(crate) fn low(position: u64) -> SeqNumber {
 }
 
 std::thread_local! {
-    static SPARE: Spare<[SeqNumber; 2]> = const { Spare::new(Vec::new()) };
+    static SPARE: Spare<Box<Disorder>> = const { Spare::new(Vec::new()) };
+}
+
+impl Lendable for Disorder {
+    fn spare() -> &'static LocalKey<Spare<Box<Self>>> {
+        &SPARE
+    }
 }
 
 /// Spare blocks for so many connections of this thread.
 pub(crate) fn preallocate(count: usize) {
-    SPARE.with(|spare| spare::fill(spare, count, MAX_RANGES));
-}
-
-impl Drop for Assembler {
-    fn drop(&mut self) {
-        self.give_back();
-    }
+    Disorder::preallocate(count);
 }
 
 impl Assembler {
-    fn give_back(&mut self) {
-        if self.ranges.spilled() {
-            let block = core::mem::take(&mut self.ranges).into_vec();
-            SPARE.with(|spare| spare::give(spare, block));
+    /// Whether nothing is there beyond RCV.NXT.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges().is_empty()
+    }
+
+    /// Whether nothing is there beyond RCV.NXT, and nothing came twice.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.disorder.get().is_none()
+    }
+
+    fn ranges(&self) -> &[[SeqNumber; 2]] {
+        self.disorder.get().map_or(&[], |disorder| &disorder.ranges)
+    }
+
+    /// What came twice and was not told of yet (RFC 2883): its two ends.
+    pub(crate) fn duplicate(&self) -> Option<[SeqNumber; 2]> {
+        self.disorder.get()?.duplicate
+    }
+
+    /// That came twice, and is to be told of.
+    pub(crate) fn note_duplicate(&mut self, duplicate: [SeqNumber; 2]) {
+        self.disorder.make().duplicate = Some(duplicate);
+    }
+
+    /// What came twice was told of.
+    pub(crate) fn forget_duplicate(&mut self) {
+        if let Some(disorder) = self.disorder.get_mut() {
+            disorder.duplicate = None;
+            self.settle();
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+    /// Gives the block back if nothing is in it any more.
+    fn settle(&mut self) {
+        let over = |disorder: &Disorder| disorder.ranges.is_empty() && disorder.duplicate.is_none();
+        if self.disorder.get().is_some_and(over) {
+            self.disorder.clear();
+        }
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
-    //# Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
     /// Adds a range above RCV.NXT.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> Insertion {
-        let (start, end) = (low(range.start), low(range.end));
+        self.disorder
+            .make()
+            .insert(low(range.start), low(range.end))
+    }
+
+    /// The ranges: those that something was last added to first, the latest of them foremost, then the others.
+    pub(crate) fn latest_first(&self) -> impl Iterator<Item = [SeqNumber; 2]> + '_ {
+        self.disorder
+            .get()
+            .into_iter()
+            .flat_map(Disorder::latest_first)
+    }
+
+    /// RCV.NXT has moved to `next`: forgets what lies below, and returns where RCV.NXT goes on to
+    /// because the bytes from `next` on are there already.
+    pub(crate) fn advance(&mut self, next: u64) -> u64 {
+        let Some(disorder) = self.disorder.get_mut() else {
+            return next;
+        };
+        let end = disorder.advance(next);
+        self.settle();
+        end
+    }
+}
+
+impl Disorder {
+    fn insert(&mut self, start: SeqNumber, end: SeqNumber) -> Insertion {
         // Those from `first` up to `after` overlap or touch the new range and become one with it.
         let first = self.ranges.iter().take_while(|r| r[1] < start).count();
         let after = self.ranges.iter().take_while(|r| r[0] <= end).count();
         if first == after {
-            if self.ranges.len() == MAX_RANGES {
+            if self.ranges.is_full() {
                 return Insertion::Full;
-            }
-            if self.ranges.len() == INLINE && !self.ranges.spilled() {
-                let mut block = SPARE.with(|spare| spare::take(spare, MAX_RANGES));
-                block.extend_from_slice(&self.ranges);
-                self.ranges = SmallVec::from_vec(block);
             }
             self.ranges.insert(first, [start, end]);
             self.touch(first);
@@ -117,8 +171,7 @@ impl Assembler {
         self.latest.insert(0, start);
     }
 
-    /// The ranges: those that something was last added to first, the latest of them foremost, then the others.
-    pub(crate) fn latest_first(&self) -> impl Iterator<Item = [SeqNumber; 2]> + '_ {
+    fn latest_first(&self) -> impl Iterator<Item = [SeqNumber; 2]> + '_ {
         let holds = |range: &[SeqNumber; 2], at: &SeqNumber| range[0] <= *at && *at < range[1];
         let latest = self
             .latest
@@ -131,13 +184,8 @@ impl Assembler {
         latest.chain(others).copied()
     }
 
-    /// RCV.NXT has moved to `next`: forgets what lies below, and returns where RCV.NXT goes on to
-    /// because the bytes from `next` on are there already.
-    pub(crate) fn advance(&mut self, next: u64) -> u64 {
+    fn advance(&mut self, next: u64) -> u64 {
         let mut end = next;
-        if self.ranges.is_empty() {
-            return end;
-        }
         while let Some(&[start, range_end]) = self.ranges.first() {
             if start > low(end) {
                 break;
@@ -149,7 +197,6 @@ impl Assembler {
         }
         if self.ranges.is_empty() {
             self.latest.clear();
-            self.give_back();
         }
         end
     }
@@ -168,7 +215,7 @@ mod tests {
         assert_eq!(assembler.insert(30..40), Insertion::New);
         assert_eq!(assembler.insert(20..30), Insertion::New);
         assert_eq!(assembler.insert(15..40), Insertion::Known);
-        assert_eq!(assembler.ranges.len(), 1);
+        assert_eq!(assembler.ranges().len(), 1);
         assert_eq!(assembler.advance(5), 5);
         assert_eq!(assembler.advance(10), 40);
         assert!(assembler.is_empty());
@@ -196,6 +243,19 @@ mod tests {
         assert_eq!(starts, [30, 110, 10, 50, 70, 90]);
         assert_eq!(assembler.advance(35), 40);
         assert_eq!(assembler.latest_first().count(), 4);
+    }
+
+    #[test]
+    fn without_disorder_it_is_a_pointer() {
+        let mut assembler = Assembler::default();
+        assert_eq!(size_of_val(&assembler), size_of::<usize>());
+        assembler.note_duplicate([SeqNumber(1), SeqNumber(5)]);
+        assert!(assembler.is_empty() && !assembler.is_in_order());
+        assembler.insert(10..20);
+        assembler.forget_duplicate();
+        assert!(!assembler.is_in_order());
+        assert_eq!(assembler.advance(10), 20);
+        assert!(assembler.is_in_order());
     }
 
     proptest! {

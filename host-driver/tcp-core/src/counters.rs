@@ -45,7 +45,27 @@ pub struct Counters {
     pub challenge_acks: u32,
 }
 
+/// Those of [`Counters`] that every segment counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) segs_in: u64,
+    pub(crate) segs_out: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
 impl Counters {
+    /// All of them: `self` has what every segment counts not in it.
+    pub(crate) fn with(self, traffic: &Traffic) -> Self {
+        Self {
+            segs_in: traffic.segs_in,
+            segs_out: traffic.segs_out,
+            bytes_in: traffic.bytes_in,
+            bytes_out: traffic.bytes_out,
+            ..self
+        }
+    }
+
     /// Those that Linux counts too, under the names that `nstat` gives them. TcpInSegs is not here: it counts segments of no
     /// connection, too.
     #[must_use]

@@ -33,6 +33,7 @@ pub(crate) fn clock(now: Duration, offset: u32) -> u32 {
     (now.as_millis() as u32).wrapping_add(offset)
 }
 
+/// Seconds since one before the epoch.
 #[expect(clippy::cast_possible_truncation)]
 fn seconds(now: Duration) -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(now.as_secs() as u32)

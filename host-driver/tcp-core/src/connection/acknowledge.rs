@@ -140,7 +140,9 @@ impl Connection {
         let recovering = self.recovery.phase;
         let mut news = self.update_scoreboard(now, segment, ack);
         news.duplicate = duplicate;
-        self.counters.duplicate_acks += u32::from(duplicate);
+        if duplicate {
+            self.rare.make().counters.duplicate_acks += 1;
+        }
         if news.acked > 0 {
             self.measure(now, segment, &news);
         }
@@ -231,7 +233,7 @@ impl Connection {
             }
         }
         if news.dsack {
-            self.counters.dsacks += 1;
+            self.rare.make().counters.dsacks += 1;
             self.rack.on_dsack(una, max);
         }
     }
@@ -332,7 +334,7 @@ impl Connection {
         let flight = self.snd.in_flight() + news.acked;
         self.recovery.enter_fast(self.snd.max, flight, prior);
         self.timers.stop_early(Early::TailProbe);
-        self.counters.fast_retransmits += 1;
+        self.rare.make().counters.fast_retransmits += 1;
         self.control_congested(now);
         self.proportion(news, false);
     }
@@ -431,7 +433,7 @@ impl Connection {
     /// RFC 3522: the ACK of what was sent again echoes a timestamp from before that, so the original has arrived. Only for
     /// what was next for the peer: of anything later, the ACK may echo what came before it (RFC 7323 §4.3).
     fn was_in_vain(&mut self, now: Duration, segment: &Segment, news: &News) -> bool {
-        let Some((start, resent)) = self.recovery.head_resent else {
+        let Some((start, resent)) = self.recovery.head_resent() else {
             return false;
         };
         let una = self.snd.seq(self.snd.una - news.acked);
@@ -439,7 +441,7 @@ impl Connection {
             return false;
         }
         // Later ones are not judged: most of what is lost is lost.
-        self.recovery.head_resent = Some((start - 1, resent));
+        self.recovery.note_head_resent(start - 1, resent);
         match (self.timestamps, segment.options.timestamps) {
             (Some(state), Some(option)) => {
                 let since = Micros::new(now).since(resent) / 1000;
@@ -455,7 +457,7 @@ impl Connection {
     /// Nothing was lost: the window and the threshold are again what they were (RFC 5682 §3.4, RFC 4015).
     fn take_back(&mut self, now: Duration) {
         self.board.forgive();
-        self.counters.undone += 1;
+        self.rare.make().counters.undone += 1;
         if let Some((cwnd, ssthresh)) = self.recovery.take_prior() {
             self.control.restore(now, cwnd, ssthresh);
         }
@@ -544,9 +546,9 @@ impl Connection {
     /// millisecond.
     fn measure(&mut self, now: Duration, segment: &Segment, news: &News) {
         let at = Micros::new(now);
-        match self.snd.timed {
+        match self.snd.timed() {
             Some((end, sent)) if self.snd.seq(self.snd.una) >= end => {
-                self.snd.timed = None;
+                self.snd.stop_timing();
                 self.rtt.sample(sent.elapsed(now));
             }
             Some(_) => {}

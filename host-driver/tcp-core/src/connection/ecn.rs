@@ -28,7 +28,7 @@ impl Connection {
         }
         if segment.ce {
             self.ecn_echo = true;
-            self.counters.marked += 1;
+            self.rare.make().counters.marked += 1;
         }
     }
 
@@ -45,12 +45,16 @@ impl Connection {
         });
         // RFC 3168 §6.1.2: "the TCP … SHOULD NOT … react to congestion more than once every window of data", and losses
         // are reacted to already.
-        if !marked || self.snd.una <= self.ecn_recover || self.recovery.phase != Phase::Open {
+        if !marked || self.recovery.phase != Phase::Open {
             return;
         }
-        self.ecn_recover = self.snd.max;
+        let rare = self.rare.make();
+        if self.snd.una <= rare.ecn_recover {
+            return;
+        }
+        rare.ecn_recover = self.snd.max;
+        rare.counters.echoes += 1;
         self.ecn_reduced = true;
-        self.counters.echoes += 1;
         let (flight, mss) = (self.snd.in_flight(), self.mss());
         self.control.on_mark(now, flight, mss);
     }

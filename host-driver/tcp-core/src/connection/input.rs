@@ -68,7 +68,7 @@ impl Connection {
                 // §3.2: "If a non-<RST> segment is received without a TSopt, a TCP SHOULD silently
                 // drop the segment."
                 None => {
-                    self.counters.unacceptable += 1;
+                    self.rare.make().counters.unacceptable += 1;
                     return Received::default();
                 }
             }
@@ -150,7 +150,7 @@ impl Connection {
     /// the RST bit is set)". Only a segment with data always gets one: others may come from a loop of
     /// ACKs or from an attacker.
     fn unacceptable(&mut self, now: Duration, segment: &Segment) -> Received {
-        self.counters.unacceptable += 1;
+        self.rare.make().counters.unacceptable += 1;
         if !segment.has(Flags::RST) {
             if segment.payload_len > 0 && !segment.has(Flags::SYN) {
                 self.ack.on_disorder(self.settings.quick_acks);
@@ -159,7 +159,7 @@ impl Connection {
                     let end = start + u64::from(segment.payload_len);
                     self.note_duplicate(start, end.min(self.rcv.nxt));
                 }
-            } else if self.throttle.allow(now) {
+            } else if self.rare.make().throttle.allow(now) {
                 self.ack.now = true;
             }
         }
@@ -201,8 +201,8 @@ impl Connection {
     //# challenge ACK) to the remote peer:
     /// A challenge ACK, if the throttle lets it go (RFC 5961 §7).
     fn challenge(&mut self, now: Duration) {
-        if self.throttle.allow(now) {
-            self.counters.challenge_acks += 1;
+        if self.rare.make().throttle.allow(now) {
+            self.rare.make().counters.challenge_acks += 1;
             self.ack.now = true;
         }
     }
@@ -226,7 +226,7 @@ impl Connection {
     //# All incoming segments whose ACK value doesn't satisfy the above condition MUST be discarded and an ACK sent
     //# back.
     fn unacceptable_ack(&mut self, now: Duration, segment: &Segment) -> Received {
-        self.counters.unacceptable += 1;
+        self.rare.make().counters.unacceptable += 1;
         if self.state == State::SynReceived {
             // "If the segment acknowledgment is not acceptable, form a reset segment
             // <SEQ=SEG.ACK><CTL=RST> and send it".

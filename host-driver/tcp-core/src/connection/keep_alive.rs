@@ -122,7 +122,7 @@ impl Connection {
         if !core::mem::take(&mut self.keep_alive.due) || self.state == State::TimeWait {
             return None;
         }
-        self.counters.keep_alives += 1;
+        self.rare.make().counters.keep_alives += 1;
         let mut probe = self.segment(now, self.snd.max, self.snd.max, false);
         probe.seq = self.snd.seq(self.snd.una) - 1;
         Some(probe)

@@ -13,6 +13,7 @@ mod path_mtu;
 mod probe;
 mod program;
 mod rack;
+mod rare;
 mod receive;
 mod record;
 mod recovery;
@@ -34,10 +35,9 @@ pub use info::Info;
 pub use state::State;
 pub use text::{Placement, Received};
 
-use crate::challenge::Throttle;
 use crate::config::Config;
 use crate::congestion::Control;
-use crate::counters::Counters;
+use crate::counters::Traffic;
 use crate::event::{ConnectionError, Events};
 use crate::half_open::HalfOpen;
 use crate::isn::Initial;
@@ -46,6 +46,7 @@ use crate::options::Options;
 use crate::rtt::RttEstimator;
 use crate::segment::{Flags, Segment};
 use crate::seq::SeqNumber;
+use crate::spare::{Lazy, Lendable as _};
 use crate::time::{Deadline, Tick};
 use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
@@ -53,14 +54,21 @@ use ack_policy::AckPolicy;
 use keep_alive::KeepAliveState;
 use probe::TailProbe;
 use rack::Rack;
+use rare::Rare;
 use receive::ReceiveSpace;
 use record::Boundaries;
 use recovery::{Phase, Recovery, Suspicion};
 use scoreboard::Scoreboard;
-pub(crate) use scoreboard::preallocate;
 use send::SendSpace;
 use settings::Settings;
 use timers::Timers;
+
+/// Spare blocks for so many connections of this thread.
+pub(crate) fn preallocate(count: usize) {
+    scoreboard::preallocate(count);
+    recovery::preallocate(count);
+    Rare::preallocate(count);
+}
 
 /// A TCP connection: from SYN-SENT (or the end of a passive handshake) to CLOSED.
 ///
@@ -91,8 +99,6 @@ pub struct Connection {
     ecn_echo: bool,
     /// The next new data has CWR.
     ecn_reduced: bool,
-    /// Echoed marks are answered again once this position is acknowledged.
-    ecn_recover: u64,
     keep_alive: KeepAliveState,
     /// When the peer was last heard.
     heard: Tick,
@@ -102,7 +108,6 @@ pub struct Connection {
     departure: Deadline,
     ack: AckPolicy,
     timers: Timers,
-    throttle: Throttle,
     /// A RST that is to be sent.
     reset: Option<Reset>,
     /// A window probe is to be sent.
@@ -112,7 +117,8 @@ pub struct Connection {
     /// What is queued goes out even if Nagle's algorithm or a cork would hold it.
     pushed: bool,
     error: Option<ConnectionError>,
-    counters: Counters,
+    counters: Traffic,
+    rare: Lazy<Rare>,
 }
 
 /// A RST and its sequence number.
@@ -147,20 +153,19 @@ impl Connection {
             tail_moved: false,
             ecn_echo: false,
             ecn_reduced: false,
-            ecn_recover: 0,
             keep_alive: KeepAliveState::new(config.keep_alive),
             heard: Tick::default(),
             progress: Tick::default(),
             departure: Deadline::NONE,
             ack: AckPolicy::new(config.quick_acks, config.mss.max(1)),
             timers: Timers::default(),
-            throttle: Throttle::default(),
             reset: None,
             probe: false,
             released: false,
             pushed: false,
             error: None,
-            counters: Counters::default(),
+            counters: Traffic::default(),
+            rare: Lazy::default(),
         }
     }
 
@@ -270,8 +275,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_fits_in_768_bytes() {
+    fn a_connection_fits_in_576_bytes() {
         let size = size_of::<Connection>();
-        assert!(size <= 768, "{size} bytes");
+        assert!(size <= 576, "{size} bytes");
     }
 }

@@ -17,13 +17,10 @@ impl Connection {
     #[inline]
     pub fn poll_transmit(&mut self, now: Duration) -> Option<Transmit> {
         // Most calls find nothing: a caller asks until there is nothing, and after every batch of segments.
-        let expected = self.may_transmit();
-        if expected || cfg!(debug_assertions) {
-            let transmit = self.next_transmit(now);
-            debug_assert!(expected || transmit.is_none(), "{transmit:?}");
-            if transmit.is_some() {
-                return transmit;
-            }
+        if self.may_transmit()
+            && let transmit @ Some(_) = self.next_transmit(now)
+        {
+            return transmit;
         }
         self.settle_timer(now);
         None
@@ -104,8 +101,10 @@ impl Connection {
             return None;
         }
         let again = self.snd.max > 0;
-        self.counters.retransmitted += u32::from(again);
-        self.snd.timed = None;
+        if again {
+            self.rare.make().counters.retransmitted += 1;
+        }
+        self.snd.stop_timing();
         if !again {
             self.snd.time_from(1, now);
         }
@@ -209,7 +208,7 @@ impl Connection {
         self.snd
             .note_usage(self.snd.in_flight() >= self.control.window());
         self.tail_moved = true;
-        if self.snd.timed.is_none() && !self.recovery.is_active() {
+        if self.snd.timed().is_none() && !self.recovery.is_active() {
             self.snd.time_from((start + mss).min(self.snd.max), now);
         }
         self.pace(now, end - start);
@@ -325,7 +324,7 @@ impl Connection {
         if !core::mem::take(&mut self.probe) || self.snd.in_flight() > 0 || !self.snd.has_unsent() {
             return None;
         }
-        self.counters.probes += 1;
+        self.rare.make().counters.probes += 1;
         let start = self.snd.max;
         let room = self.snd.edge().saturating_sub(start);
         let end = (start + room.min(u64::from(self.mss()))).min(self.snd.data_end());
@@ -427,7 +426,127 @@ impl Connection {
             return false;
         }
         options.sack = blocks;
-        self.rcv.duplicate = None;
+        self.rcv.assembler.forget_duplicate();
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{Config, KeepAlive};
+    use crate::half_open::HalfOpen;
+    use crate::isn::Initial;
+    use crate::segment::Ports;
+    use crate::seq::SeqNumber;
+
+    const PORTS: Ports = Ports {
+        source: 4000,
+        destination: 80,
+    };
+
+    fn pair(now: Duration, config: &Config) -> [Connection; 2] {
+        let initial = |n| Initial {
+            iss: SeqNumber(n),
+            timestamp_offset: n,
+        };
+        let mut a = Connection::connect(config, initial(1));
+        let syn = a.poll_transmit(now).unwrap().to_segment(PORTS);
+        let (entry, syn_ack) = HalfOpen::new(now, config, initial(2), &syn).unwrap();
+        a.on_segment(now, &syn_ack.to_segment(PORTS));
+        let ack = a.poll_transmit(now).unwrap().to_segment(PORTS);
+        let (b, _) = Connection::from_half_open(now, config, &entry, &ack);
+        [a, b]
+    }
+
+    /// Which connection, and what happens to it.
+    #[derive(Clone, Copy, Debug)]
+    enum Op {
+        Write(u64),
+        WriteUrgent,
+        Read(u64),
+        Shut,
+        Close,
+        Abort,
+        /// That many of the segments on the way to it arrive, or are lost.
+        Deliver(usize),
+        Lose(usize),
+        Wait(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            6 => (0u64..20_000).prop_map(Op::Write),
+            1 => Just(Op::WriteUrgent),
+            6 => (0u64..70_000).prop_map(Op::Read),
+            1 => Just(Op::Shut),
+            1 => Just(Op::Close),
+            1 => Just(Op::Abort),
+            12 => (1usize..20).prop_map(Op::Deliver),
+            3 => (1usize..4).prop_map(Op::Lose),
+            8 => (0u64..400_000).prop_map(Op::Wait),
+        ]
+    }
+
+    /// [`Connection::may_transmit`] is what saves most calls the search.
+    fn keeps_its_word(connection: &Connection, now: Duration) -> bool {
+        connection.may_transmit() || connection.clone().next_transmit(now).is_none()
+    }
+
+    proptest! {
+        #[test]
+        fn what_says_that_it_may_not_transmit_has_nothing_to_send(
+            pacing: bool, sack: bool, keeps_alive: bool, receive_buffer in 1u32..100_000,
+            ops in prop::collection::vec((0usize..2, op()), 1..120),
+        ) {
+            let idle = KeepAlive {
+                idle: Duration::from_millis(900),
+                interval: Duration::from_millis(300),
+                probes: 3,
+            };
+            let config = Config {
+                pacing,
+                sack,
+                receive_buffer,
+                keep_alive: keeps_alive.then_some(idle),
+                ..Config::default()
+            };
+            let mut now = Duration::from_secs(1);
+            let mut ends = pair(now, &config);
+            // To each of them.
+            let mut ways = [VecDeque::new(), VecDeque::new()];
+            for (n, op) in ops {
+                let end = &mut ends[n];
+                match op {
+                    Op::Write(len) => drop(end.write(len)),
+                    Op::WriteUrgent => drop(end.write_urgent(1)),
+                    Op::Read(len) => end.consume(len),
+                    Op::Shut => end.shutdown_write(),
+                    Op::Close => end.close(now),
+                    Op::Abort => drop(end.abort()),
+                    Op::Deliver(count) => {
+                        for _ in 0..count {
+                            let Some(segment) = ways[n].pop_front() else { break };
+                            end.on_segment(now, &segment);
+                            prop_assert!(keeps_its_word(end, now), "{end:?}");
+                        }
+                    }
+                    Op::Lose(count) => drop(ways[n].drain(..count.min(ways[n].len()))),
+                    Op::Wait(micros) => now += Duration::from_micros(micros),
+                }
+                for (n, end) in ends.iter_mut().enumerate() {
+                    end.on_timeout(now);
+                    loop {
+                        prop_assert!(keeps_its_word(end, now), "{end:?}");
+                        let Some(transmit) = end.poll_transmit(now) else { break };
+                        ways[1 - n].extend(transmit.split().map(|part| part.to_segment(PORTS)));
+                    }
+                }
+            }
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Connection {
             LEAST_MSS
         };
         if self.shrink_segments(now, next) {
-            self.counters.black_holes += 1;
+            self.rare.make().counters.black_holes += 1;
         }
     }
 
@@ -73,9 +73,9 @@ impl Connection {
             return false;
         }
         self.negotiated.send_mss = mss;
-        self.counters.mtu_reductions += 1;
+        self.rare.make().counters.mtu_reductions += 1;
         self.board.mark_lost(|_| true);
-        self.snd.timed = None;
+        self.snd.stop_timing();
         let after = u64::from(self.mss());
         // The window stays as many bytes as it was, but never less than a segment.
         debug_assert!(after <= before);

@@ -79,7 +79,7 @@ impl Connection {
         {
             return None;
         }
-        self.counters.tail_probes += 1;
+        self.rare.make().counters.tail_probes += 1;
         let mss = u64::from(self.mss());
         let (start, data_end) = (self.snd.max, self.snd.data_end());
         let edge = self.snd.edge();

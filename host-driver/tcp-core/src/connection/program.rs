@@ -158,8 +158,9 @@ impl Connection {
 
     /// What the connection has done so far.
     #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn counters(&self) -> Counters {
+        let rare = self.rare.get().map(|rare| rare.counters);
+        rare.unwrap_or_default().with(&self.counters)
     }
 
     /// In TIME-WAIT: the small record that can take the connection's place. Call

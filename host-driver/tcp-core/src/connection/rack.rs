@@ -52,8 +52,9 @@ pub(super) struct Rack {
     /// RACK.fack: one past the highest data that has arrived; now, and before the ACK at hand.
     fack: SeqNumber,
     fack_before: SeqNumber,
-    /// RACK.dsack_round: the round in which a D-SACK was counted, until SND.UNA reaches this.
-    dsack_round: Option<SeqNumber>,
+    /// RACK.dsack_round: the round in which a D-SACK was counted, until SND.UNA reaches this; if there was one.
+    dsack_round: SeqNumber,
+    had_dsack: bool,
     /// RACK.reo_wnd_mult and RACK.reo_wnd_persist.
     multiplier: u8,
     persist: u8,
@@ -81,7 +82,8 @@ impl Rack {
             latest: None,
             fack: start,
             fack_before: start,
-            dsack_round: None,
+            dsack_round: start,
+            had_dsack: false,
             multiplier: 1,
             persist: PERSIST,
             reordering: false,
@@ -162,8 +164,9 @@ impl Rack {
     //# [RFC2883].
     /// §6.2 step 4: a D-SACK shows that something was sent again in vain; once a round the window grows.
     pub(super) fn on_dsack(&mut self, una: SeqNumber, max: SeqNumber) {
-        if self.dsack_round.is_none_or(|round| una >= round) {
-            self.dsack_round = Some(max);
+        if !self.had_dsack || una >= self.dsack_round {
+            self.had_dsack = true;
+            self.dsack_round = max;
             self.multiplier = self.multiplier.saturating_add(1);
             self.persist = PERSIST;
         }

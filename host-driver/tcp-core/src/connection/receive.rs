@@ -23,12 +23,8 @@ pub(super) struct ReceiveSpace {
     pub(super) shift: u8,
     /// Where the peer's FIN is, maybe ahead of RCV.NXT; [`NO_FIN`] until it has come.
     fin: u64,
-    /// What has arrived ahead of RCV.NXT.
+    /// What has arrived ahead of RCV.NXT, and what came twice.
     pub(super) assembler: Assembler,
-    /// RCV.UP: one past the last urgent byte that the peer has told of.
-    pub(super) urgent_end: u64,
-    /// What came twice and was not told of yet (RFC 2883).
-    pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
 }
 
 /// A position that no stream reaches.
@@ -58,8 +54,6 @@ impl ReceiveSpace {
             shift: 0,
             fin: NO_FIN,
             assembler: Assembler::default(),
-            urgent_end: 0,
-            duplicate: None,
         }
     }
 
@@ -143,7 +137,7 @@ impl ReceiveSpace {
     /// (RFC 2018 §4, RFC 2883 §4). At most `room`.
     pub(super) fn sack_blocks(&self, room: usize) -> SackBlocks {
         let mut blocks = SackBlocks::default();
-        if let Some((left, right)) = self.duplicate
+        if let Some([left, right]) = self.assembler.duplicate()
             && room > 0
         {
             blocks.push(left, right);
@@ -159,7 +153,7 @@ impl ReceiveSpace {
 
     /// Whether an ACK would carry SACK blocks.
     pub(super) fn wants_sack(&self) -> bool {
-        self.duplicate.is_some() || !self.assembler.is_empty()
+        !self.assembler.is_in_order()
     }
 
     /// Whether the reader has made so much room that the peer should hear of it at once.

@@ -1,6 +1,9 @@
 //! Loss recovery: its phases and how much they let out (RFC 6675, RFC 6937, RFC 5682, RFC 6582).
 
+use std::thread::LocalKey;
+
 use crate::seq::SeqNumber;
+use crate::spare::{Lazy, Lendable, Spare};
 use crate::time::Micros;
 
 /// Duplicate ACKs that mean a loss (RFC 5681 §3.2), and segments that overtake (RFC 8985 §6.2: DupThresh).
@@ -39,8 +42,15 @@ pub(super) struct Recovery {
     /// "recover" of RFC 6582, RecoveryPoint of RFC 6675: an ACK must reach it to end recovery. One past the highest
     /// position sent when it was set.
     pub(super) recover: u64,
+    /// What is known of the recovery that is under way. Lent until that is over.
+    episode: Lazy<Episode>,
+}
+
+/// A recovery that is under way.
+#[derive(Clone, Debug, Default)]
+struct Episode {
     /// When the retransmission timer last expired.
-    pub(super) timeout_at: Micros,
+    timeout_at: Micros,
     /// What may be in flight during fast recovery.
     window: u32,
     /// prr_delivered, prr_out and RecoverFS (RFC 6937 §3.1).
@@ -51,7 +61,22 @@ pub(super) struct Recovery {
     /// 0: none.
     prior: (u32, u32),
     /// Where the first retransmission of this recovery that was at SND.UNA starts, and when it went out.
-    pub(super) head_resent: Option<(SeqNumber, Micros)>,
+    head_resent: Option<(SeqNumber, Micros)>,
+}
+
+std::thread_local! {
+    static SPARE: Spare<Box<Episode>> = const { Spare::new(Vec::new()) };
+}
+
+impl Lendable for Episode {
+    fn spare() -> &'static LocalKey<Spare<Box<Self>>> {
+        &SPARE
+    }
+}
+
+/// Spare blocks for so many connections of this thread.
+pub(super) fn preallocate(count: usize) {
+    Episode::preallocate(count);
 }
 
 /// Sizes within 32 bits: a window is at most 2³⁰, and what is in flight too.
@@ -68,24 +93,31 @@ impl Recovery {
     /// echo is of a segment sent since: when an ACK was lost, its repetition echoes the first transmission, and would
     /// measure the time-out.
     pub(super) fn is_measurable(&self, now: Micros, round_trip: u32) -> bool {
-        self.phase != Phase::Loss || now.since(self.timeout_at) >= round_trip
+        self.phase != Phase::Loss
+            || self
+                .episode
+                .get()
+                .is_none_or(|episode| now.since(episode.timeout_at) >= round_trip)
     }
 
     /// What may be in flight, during fast recovery.
     pub(super) fn window(&self) -> Option<u64> {
-        (self.phase == Phase::Fast).then_some(u64::from(self.window))
+        if self.phase != Phase::Fast {
+            return None;
+        }
+        self.episode.get().map(|episode| u64::from(episode.window))
     }
 
     /// Fast recovery begins, with everything below `max` sent and `flight` bytes of it not acknowledged. `prior`: cwnd
     /// and ssthresh as they were.
     pub(super) fn enter_fast(&mut self, max: u64, flight: u64, prior: (u64, u64)) {
-        *self = Self {
-            phase: Phase::Fast,
-            dup_acks: self.dup_acks,
-            recover: max,
+        self.phase = Phase::Fast;
+        self.suspicion = Suspicion::None;
+        self.recover = max;
+        *self.episode.make() = Episode {
             flight: low(flight).max(1),
             prior: (low(prior.0), low(prior.1)),
-            ..Self::default()
+            ..Episode::default()
         };
     }
 
@@ -93,7 +125,7 @@ impl Recovery {
     /// sent.
     pub(super) fn enter_without_reduction(&mut self, max: u64, window: u64, ssthresh: u64) {
         self.enter_fast(max, window, (window, ssthresh));
-        self.window = low(window);
+        self.episode.make().window = low(window);
     }
 
     /// An ACK during fast recovery told that `delivered` more bytes have arrived; `pipe` are in flight now.
@@ -109,13 +141,14 @@ impl Recovery {
     ) {
         let (delivered, pipe) = (low(delivered), low(pipe));
         let (ssthresh, mss) = (low(ssthresh), u32::from(mss));
-        self.delivered = self.delivered.saturating_add(delivered);
+        let episode = self.episode.make();
+        episode.delivered = episode.delivered.saturating_add(delivered);
         let mut count = if pipe > ssthresh {
-            let share = u64::from(self.delivered) * u64::from(ssthresh);
-            low(share.div_ceil(u64::from(self.flight))).saturating_sub(self.out)
+            let share = u64::from(episode.delivered) * u64::from(ssthresh);
+            low(share.div_ceil(u64::from(episode.flight))).saturating_sub(episode.out)
         } else {
             // PRR-CRB, and PRR-SSRB while recovery makes good progress, as Linux.
-            let behind = self.delivered.saturating_sub(self.out);
+            let behind = episode.delivered.saturating_sub(episode.out);
             let limit = if advanced {
                 behind.max(delivered).saturating_add(mss)
             } else {
@@ -123,21 +156,24 @@ impl Recovery {
             };
             (ssthresh - pipe).min(limit)
         };
-        if self.out == 0 {
+        if episode.out == 0 {
             // The first retransmission goes out at once (RFC 5681 §3.2 step 3).
             count = count.max(mss);
         }
-        self.window = pipe.saturating_add(count);
+        episode.window = pipe.saturating_add(count);
     }
 
     /// At least so much may be in flight.
     pub(super) fn admit(&mut self, window: u64) {
-        self.window = self.window.max(low(window));
+        let episode = self.episode.make();
+        episode.window = episode.window.max(low(window));
     }
 
     /// `len` bytes went out, new or again.
     pub(super) fn on_sent(&mut self, len: u64) {
-        self.out = self.out.saturating_add(low(len));
+        if let Some(episode) = self.episode.get_mut() {
+            episode.out = episode.out.saturating_add(low(len));
+        }
     }
 
     /// The retransmission timer expired with everything below `max` sent and SND.UNA at `una`. RFC 6582 §4: "recover" is
@@ -147,35 +183,51 @@ impl Recovery {
         // originals.
         let suspect =
             self.phase == Phase::Open || (self.phase == Phase::Loss && una >= self.recover);
-        let prior = match self.phase {
-            Phase::Loss => self.prior,
-            _ => (low(prior.0), low(prior.1)),
+        let suspicion = if suspect {
+            Suspicion::HeadSent
+        } else {
+            Suspicion::None
         };
-        *self = Self {
-            phase: Phase::Loss,
-            suspicion: if suspect {
-                Suspicion::HeadSent
-            } else {
-                Suspicion::None
-            },
+        let repeated = self.phase == Phase::Loss;
+        self.phase = Phase::Loss;
+        self.suspicion = suspicion;
+        self.dup_acks = 0;
+        self.recover = max;
+        let episode = self.episode.make();
+        *episode = Episode {
             timeout_at: now,
-            recover: max,
-            prior,
-            ..Self::default()
+            prior: if repeated {
+                episode.prior
+            } else {
+                (low(prior.0), low(prior.1))
+            },
+            ..Episode::default()
         };
     }
 
     /// Recovery is over.
     pub(super) fn leave(&mut self) {
-        *self = Self {
-            recover: self.recover,
-            ..Self::default()
-        };
+        self.phase = Phase::Open;
+        self.suspicion = Suspicion::None;
+        self.dup_acks = 0;
+        self.episode.clear();
+    }
+
+    /// Where the first retransmission of this recovery that was at SND.UNA starts, and when it went out.
+    pub(super) fn head_resent(&self) -> Option<(SeqNumber, Micros)> {
+        self.episode.get()?.head_resent
+    }
+
+    /// What starts at `start` was at SND.UNA and was sent again at `at`. Outside of a recovery it does not matter.
+    pub(super) fn note_head_resent(&mut self, start: SeqNumber, at: Micros) {
+        if let Some(episode) = self.episode.get_mut() {
+            episode.head_resent = Some((start, at));
+        }
     }
 
     /// cwnd and ssthresh from before, if the reduction can still be taken back. Once.
     pub(super) fn take_prior(&mut self) -> Option<(u64, u64)> {
-        let (cwnd, ssthresh) = core::mem::take(&mut self.prior);
+        let (cwnd, ssthresh) = core::mem::take(&mut self.episode.get_mut()?.prior);
         if cwnd == 0 {
             return None;
         }
@@ -189,7 +241,9 @@ impl Recovery {
 
     /// The reduction was right.
     pub(super) fn confirm(&mut self) {
-        self.prior = (0, 0);
+        if let Some(episode) = self.episode.get_mut() {
+            episode.prior = (0, 0);
+        }
         self.suspicion = Suspicion::None;
     }
 }

@@ -80,13 +80,13 @@ impl Connection {
         self.board.sent_again(left, right, at);
         self.recovery.on_sent(end - start);
         self.pace(now, end - start);
-        if start == self.snd.una && self.recovery.head_resent.is_none() {
-            self.recovery.head_resent = Some((left, at));
+        if start == self.snd.una && self.recovery.head_resent().is_none() {
+            self.recovery.note_head_resent(left, at);
         }
         // Karn: no measurement of what is sent twice (RFC 6298 §3).
-        self.snd.timed = None;
+        self.snd.stop_timing();
         let segments = (end - start).div_ceil(u64::from(self.mss()));
-        self.counters.retransmitted += u32::try_from(segments).unwrap_or(u32::MAX);
+        self.rare.make().counters.retransmitted += u32::try_from(segments).unwrap_or(u32::MAX);
         let data_end = self.snd.data_end();
         let fin = self.snd.fin && end > data_end;
         self.segment(now, start.min(data_end), end.min(data_end), fin)

@@ -71,12 +71,12 @@ struct Stored {
 }
 
 std::thread_local! {
-    static SPARE: Spare<Stored> = const { Spare::new(Vec::new()) };
+    static SPARE: Spare<Vec<Stored>> = const { Spare::new(Vec::new()) };
 }
 
 /// Spare blocks for so many connections of this thread.
-pub(crate) fn preallocate(count: usize) {
-    SPARE.with(|spare| spare::fill(spare, count, CAPACITY));
+pub(super) fn preallocate(count: usize) {
+    SPARE.with(|spare| spare::fill(spare, count, || Vec::with_capacity(CAPACITY)));
 }
 
 /// The row.

@@ -35,10 +35,10 @@ pub(super) struct SendSpace {
     pub(super) small_end: u64,
     /// When a segment with data was last sent.
     pub(super) last_sent: Tick,
-    /// The segment whose round trip is being timed: the number that acknowledges it, and when it was sent.
-    pub(super) timed: Option<(SeqNumber, Stamp)>,
-    /// SND.UP: one past the last urgent byte.
-    pub(super) urgent_end: u64,
+    /// The segment whose round trip is being timed: the number that acknowledges it, and when it was sent. [`UNTIMED`]:
+    /// there is none.
+    timed_end: SeqNumber,
+    timed_at: Stamp,
     /// How far the congestion window is used.
     pub(super) usage: Usage,
 }
@@ -54,6 +54,9 @@ pub(super) struct Usage {
     /// The congestion window held data back.
     limited: bool,
 }
+
+/// 584 years.
+const UNTIMED: Stamp = Stamp(u64::MAX);
 
 impl SendSpace {
     /// Data was sent, or held back by the congestion window: `limited`.
@@ -94,15 +97,26 @@ impl SendSpace {
             fin: false,
             small_end: 0,
             last_sent: Tick::default(),
-            timed: None,
-            urgent_end: 0,
+            timed_end: SeqNumber(0),
+            timed_at: UNTIMED,
             usage: Usage::default(),
         }
     }
 
     /// Begins to time a round trip: that of what ends at position `end` and was sent at `at`.
     pub(super) fn time_from(&mut self, end: u64, at: Duration) {
-        self.timed = Some((self.seq(end), at.into()));
+        self.timed_end = self.seq(end);
+        self.timed_at = at.into();
+    }
+
+    /// The round trip that is being timed: the number that acknowledges the segment, and when that was sent.
+    pub(super) fn timed(&self) -> Option<(SeqNumber, Stamp)> {
+        (self.timed_at != UNTIMED).then_some((self.timed_end, self.timed_at))
+    }
+
+    /// No round trip is timed any more.
+    pub(super) const fn stop_timing(&mut self) {
+        self.timed_at = UNTIMED;
     }
 
     /// The wire number of a position.

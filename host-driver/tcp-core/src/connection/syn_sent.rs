@@ -53,7 +53,7 @@ impl Connection {
             // "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment": a simultaneous open.
             self.state = State::SynReceived;
             self.snd.syn_due = true;
-            self.snd.timed = None;
+            self.snd.stop_timing();
             return Received::default();
         }
         // Like any ACK, without the window in it, which is set already.

@@ -93,7 +93,7 @@ impl Connection {
             self.note_duplicate(start, first);
         }
         if first > self.rcv.nxt {
-            self.counters.out_of_order += 1;
+            self.rare.make().counters.out_of_order += 1;
             // RFC 5681 §4.2: "A TCP receiver SHOULD send an immediate duplicate ACK when an
             // out-of-order segment arrives."
             self.ack.on_disorder(self.settings.quick_acks);
@@ -135,7 +135,8 @@ impl Connection {
     /// RFC 2883 §4: the positions from `first` to `last` came twice: the next ACK tells of it.
     pub(super) fn note_duplicate(&mut self, first: u64, last: u64) {
         if self.negotiated.sack && 0 < first && first < last && last <= self.rcv.adv {
-            self.rcv.duplicate = Some((self.rcv.seq(first), self.rcv.seq(last)));
+            let range = [self.rcv.seq(first), self.rcv.seq(last)];
+            self.rcv.assembler.note_duplicate(range);
         }
     }
 

@@ -185,7 +185,7 @@ impl Connection {
         if self.timers.retries >= limit || (!handshake && self.is_user_timeout_over(now)) {
             return self.fail(ConnectionError::TimedOut);
         }
-        self.counters.timeouts += 1;
+        self.rare.make().counters.timeouts += 1;
         self.timers.stop();
         if handshake {
             self.snd.syn_due = true;
@@ -199,7 +199,7 @@ impl Connection {
             Events::empty()
         };
         self.timers.retries += 1;
-        self.snd.timed = None;
+        self.snd.stop_timing();
         // What is sent again now has waited long enough.
         self.departure = Deadline::NONE;
         // §5.5 and §5.6: back off, and start the timer again.

@@ -15,7 +15,7 @@ impl Connection {
     /// As [`Connection::write`].
     pub fn write_urgent(&mut self, len: u64) -> Result<(), WriteClosed> {
         self.write(len)?;
-        self.snd.urgent_end = self.snd.data_end();
+        self.rare.make().send_urgent_end = self.snd.data_end();
         Ok(())
     }
 
@@ -27,7 +27,7 @@ impl Connection {
     /// how much is left is this less [`Connection::consumed_offset`]). The byte itself may still be on its way.
     #[must_use]
     pub fn urgent_offset(&self) -> Option<u64> {
-        let end = self.rcv.urgent_end.saturating_sub(1);
+        let end = self.rare.get()?.receive_urgent_end.saturating_sub(1);
         (end > self.rcv.consumed).then_some(end)
     }
 
@@ -45,10 +45,11 @@ impl Connection {
         }
         // RFC 6093 §2.1, MUST-62: the pointer is at the byte after the urgent data.
         let end = seq + u64::from(segment.urgent);
-        if end <= self.rcv.urgent_end || end <= self.rcv.consumed + 1 {
+        let rare = self.rare.make();
+        if end <= rare.receive_urgent_end || end <= self.rcv.consumed + 1 {
             return Events::empty();
         }
-        self.rcv.urgent_end = end;
+        rare.receive_urgent_end = end;
         Events::URGENT
     }
 
@@ -56,18 +57,24 @@ impl Connection {
     //# However, TCP implementations MUST still include support for the urgent mechanism (MUST-30).
     /// Sets the pointer of a segment that starts at position `start`, if urgent data follows.
     pub(super) fn add_urgent(&self, transmit: &mut Transmit, start: u64) {
-        if self.state == State::SynReceived || self.snd.urgent_end <= start {
+        let end = self.send_urgent_end();
+        if self.state == State::SynReceived || end <= start {
             return;
         }
         transmit.flags |= Flags::URG;
         // RFC 9293 §3.8.5 has no word for urgent data further ahead; as Linux, 0xFFFF says "there is some".
-        let ahead = self.snd.urgent_end - start;
+        let ahead = end - start;
         transmit.urgent = u16::try_from(ahead).unwrap_or(u16::MAX);
     }
 
     /// Whether what is sent from position `start` on carries an urgent pointer: then it goes out segment by segment, for a
     /// super-segment's headers would all have the same.
     pub(super) fn is_urgent(&self, start: u64) -> bool {
-        self.snd.urgent_end > start
+        self.send_urgent_end() > start
+    }
+
+    /// SND.UP: one past the last urgent byte.
+    fn send_urgent_end(&self) -> u64 {
+        self.rare.get().map_or(0, |rare| rare.send_urgent_end)
     }
 }
