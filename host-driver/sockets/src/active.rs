@@ -119,10 +119,11 @@ impl Shared {
             };
             // Nobody can find it yet.
             let (mut live, _) = pcb.lock(held);
-            live.tuple = self::Tuple::new((local, port), (ip, remote.port()));
-            let queue = self.queue_of(&live.tuple);
+            let tuple = self::Tuple::new((local, port), (ip, remote.port()));
+            live.tuple = (&tuple).into();
+            let queue = self.queue_of(&tuple);
             live.set_queue(queue);
-            live.connection = connection(&live.tuple);
+            live.connection = connection(&tuple);
         }
         pcb.lock(held).0.dropped = true;
         if let Some(port) = wanted {

@@ -18,6 +18,7 @@ use crate::ready::{Notify, Readiness};
 use crate::shared::Shared;
 use crate::socket::SocketRef;
 use crate::tcp::{self, Tcp};
+use crate::tuple::Tuple;
 
 /// An open file: reference F to a socket, and the settings that all clones of the file share.
 #[derive(Debug)]
@@ -219,7 +220,10 @@ impl File {
 
     /// Both ends.
     pub(crate) fn ends(&self) -> (SocketAddr, SocketAddr) {
-        self.with(|live| (live.tuple.local, live.tuple.remote))
+        self.with(|live| {
+            let Tuple { local, remote } = live.tuple();
+            (local, remote)
+        })
     }
 }
 

@@ -64,7 +64,7 @@ impl Shared {
         };
         let sequence = SeqNumber(sequence);
         self.update_in(held, &pcb, |live, now, under| {
-            let ours = !live.dropped && live.tuple == tuple;
+            let ours = !live.dropped && live.tuple() == tuple;
             if !ours {
                 return ((), Events::empty());
             }
@@ -92,7 +92,7 @@ impl Shared {
 
 /// RFC 1191, RFC 8201: a router tells that a packet did not fit.
 fn on_packet_too_big(live: &mut Live, now: Duration, sequence: SeqNumber, mtu: u32) {
-    let headers = if live.tuple.local.is_ipv4() { 40 } else { 60 };
+    let headers = if live.tuple().local.is_ipv4() { 40 } else { 60 };
     let mss = u16::try_from(mtu.saturating_sub(headers)).unwrap_or(u16::MAX);
     live.connection.on_packet_too_big(now, sequence, mss);
 }

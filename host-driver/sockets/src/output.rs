@@ -229,7 +229,7 @@ impl Shared {
         }
         let mut header = [0; MAX_HEADER_LEN];
         let len = transmit
-            .emit(ports(&live.tuple), &mut header)
+            .emit(ports(&live.tuple()), &mut header)
             .expect("the longest header fits");
         // At most 64 KiB and a header.
         #[expect(clippy::cast_possible_truncation)]
@@ -255,7 +255,7 @@ impl Shared {
         if let Err(error) = tx.post_tcp(&header, pieces, mss) {
             // As good as lost on the wire: TCP sends it again.
             count(&self.counters.device_errors);
-            tracing::warn!(%error, tuple = ?live.tuple, "transmit request not posted");
+            tracing::warn!(%error, tuple = ?live.tuple(), "transmit request not posted");
         }
     }
 
@@ -263,7 +263,7 @@ impl Shared {
     /// lives on until its socket is gone.
     fn retire(&self, under: &mut UnderPcb<'_>, live: &mut Live, record: Option<TimeWait>) {
         let time_wait = record.is_some();
-        self.unhash(under, &live.tuple, live.handle, record);
+        self.unhash(under, &live.tuple(), live.handle, record);
         if let Some(key) = live.timer.take_if(|_| keeps(Rule::StopTimer)) {
             // T is not the last reference: whoever drives has one.
             drop(self.queues[live.queue()].timers.stop(under, key));
@@ -283,7 +283,7 @@ impl Shared {
         if self.queues[live.queue()].has_parked.load(Ordering::Acquire) {
             self.nic.wake(live.queue());
         }
-        tracing::debug!(tuple = ?live.tuple, failure = ?live.failure, "connection over");
+        tracing::debug!(tuple = ?live.tuple(), failure = ?live.failure, "connection over");
     }
 
     /// Sees to it that a timer fires no later than the connection's next deadline.

@@ -310,7 +310,7 @@ impl Shared {
         let config = self.config.tcp_for(tuple.local.ip(), own);
         Live {
             handle,
-            tuple,
+            tuple: (&tuple).into(),
             queue: narrow(self.queue_of(&tuple)),
             connection,
             send: SendBuffer::new(self.config.send_buffer_for(own)),

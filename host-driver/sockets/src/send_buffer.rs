@@ -23,7 +23,12 @@ struct Stretch {
 /// reference D of each posted piece is for.
 #[derive(Debug)]
 pub(crate) struct SendBuffer {
-    stretches: VecDeque<Stretch>,
+    /// Made when the first byte comes, and kept: then nothing is allocated any more. A pointer for those who never write.
+    #[expect(
+        clippy::box_collection,
+        reason = "most connections of a server that waits have written nothing"
+    )]
+    stretches: Option<Box<VecDeque<Stretch>>>,
     capacity: u32,
     /// TCP_NOTSENT_LOWAT.
     unsent_low_water: u32,
@@ -38,7 +43,7 @@ impl SendBuffer {
     /// Room for `capacity` unacknowledged bytes.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            stretches: VecDeque::new(),
+            stretches: None,
             capacity: narrow(capacity),
             unsent_low_water: u32::MAX,
         }
@@ -75,19 +80,20 @@ impl SendBuffer {
     pub(crate) fn append(&mut self, pool: &Pool, offset: u64, data: &[u8], room: usize) -> usize {
         let mut left = &data[..data.len().min(room)];
         let mut done = 0;
+        let stretches = self.stretches.get_or_insert_default();
         while !left.is_empty() {
             let full = |stretch: &Stretch| stretch.len == stretch.chunk.len();
-            if self.stretches.back().is_none_or(full) {
+            if stretches.back().is_none_or(full) {
                 let Some(chunk) = pool.take() else {
                     break;
                 };
-                self.stretches.push_back(Stretch {
+                stretches.push_back(Stretch {
                     chunk,
                     start: offset + done as u64,
                     len: 0,
                 });
             }
-            let Some(stretch) = self.stretches.back_mut() else {
+            let Some(stretch) = stretches.back_mut() else {
                 break;
             };
             let n = left.len().min(stretch.chunk.len() - stretch.len);
@@ -104,7 +110,10 @@ impl SendBuffer {
 
     /// Lets go of chunks that are acknowledged whole, up to stream offset `acked`.
     pub(crate) fn release(&mut self, acked: u64) {
-        while let Some(first) = self.stretches.front() {
+        let Some(stretches) = &mut self.stretches else {
+            return;
+        };
+        while let Some(first) = stretches.front() {
             let end = first.start + first.len as u64;
             // A chunk with room left is filled further, unless nothing in it is wanted any more and more
             // chunks follow (never: only the last has room).
@@ -112,27 +121,30 @@ impl SendBuffer {
             if end > acked || !full {
                 break;
             }
-            self.stretches.pop_front();
+            stretches.pop_front();
         }
         // Everything acknowledged: an idle connection holds no memory.
-        if let [only] = self.stretches.make_contiguous()
+        if let [only] = stretches.make_contiguous()
             && only.start + only.len as u64 <= acked
         {
-            self.stretches.clear();
+            stretches.clear();
         }
     }
 
     /// Lets go of everything.
     pub(crate) fn clear(&mut self) {
-        self.stretches.clear();
+        if let Some(stretches) = &mut self.stretches {
+            stretches.clear();
+        }
     }
 
     /// The pieces that hold `range`, which was written and is not released, with a reference D each.
     pub(crate) fn pieces(&self, range: Range<u64>) -> impl Iterator<Item = Piece> + '_ {
-        let first = self
-            .stretches
-            .partition_point(|s| s.start + s.len as u64 <= range.start);
-        self.stretches.range(first..).map_while(move |stretch| {
+        let written = self.stretches.as_deref().map(|stretches| {
+            let first = stretches.partition_point(|s| s.start + s.len as u64 <= range.start);
+            stretches.range(first..)
+        });
+        written.into_iter().flatten().map_while(move |stretch| {
             let from = range.start.max(stretch.start);
             let to = range.end.min(stretch.start + stretch.len as u64);
             (from < to).then(|| {

@@ -158,7 +158,7 @@ impl Slots {
     pub fn whose(&self, flow: FlowHandle, epoch: u32) -> Option<(SocketAddr, SocketAddr)> {
         self.with(|held, slots| {
             let holder = slots.as_mut()?.resolve(slot(flow), epoch)?;
-            let Tuple { local, remote } = holder.lock(held).0.tuple;
+            let Tuple { local, remote } = holder.lock(held).0.tuple();
             Some((local, remote))
         })
     }
@@ -243,7 +243,7 @@ impl Shared {
         epoch: u32,
     ) {
         if let Some(reference) = slots.resolve(flow, epoch) {
-            let (tuple, handle) = (reference.lock(held).0.tuple, reference.handle());
+            let (tuple, handle) = (reference.lock(held).0.tuple(), reference.handle());
             self.unhash(held, &tuple, handle, None);
         }
     }
@@ -284,7 +284,7 @@ impl Shared {
         live.flow = name(flow);
         Some(Command::FlowAdd {
             handle: live.flow,
-            key: self.flow_key(&live.tuple),
+            key: self.flow_key(&live.tuple()),
         })
     }
 

@@ -154,7 +154,7 @@ impl TcpStream {
     /// What the connection has done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.file.with(|live| *live.connection.counters())
+        self.file.with(|live| live.connection.counters())
     }
 }
 

@@ -120,7 +120,7 @@ impl Protocol for Tcp {
     }
 
     fn free(live: Live) {
-        debug_assert!(live.dropped, "freed while hashed: {:?}", live.tuple);
+        debug_assert!(live.dropped, "freed while hashed: {:?}", live.tuple());
         debug_assert!(live.timer.is_none() && live.lingering.is_none());
     }
 

@@ -49,7 +49,7 @@ impl Shared {
         live: &mut Live,
     ) -> bool {
         let route = &mut live.route;
-        if route.hop.is_some() && now < route.until && route.epoch == self.neighbours.epoch() {
+        if route.is_fresh(now) && route.epoch == self.neighbours.epoch() {
             return true;
         }
         let acked = live.connection.acked_offset();
@@ -57,7 +57,7 @@ impl Shared {
         //# The following procedure MUST be used to handle excessive retransmissions of data segments (MUST-20):
         let progress = acked > route.acked;
         route.acked = acked;
-        let Tuple { local, remote } = live.tuple;
+        let Tuple { local, remote } = live.tuple();
         let mut way = self.resolve(under, now, local.ip(), remote.ip(), progress);
         if way == Way::Pending && !live.parked {
             live.parked = true;
@@ -69,12 +69,7 @@ impl Shared {
         }
         match way {
             Way::Ready { path, until, epoch } => {
-                live.route = Route {
-                    hop: Some(path.destination_mac),
-                    until,
-                    epoch,
-                    acked,
-                };
+                live.route = Route::new(path.destination_mac, until, epoch, acked);
                 true
             }
             Way::Pending => false,
@@ -89,7 +84,7 @@ impl Shared {
     /// Whether there is a path for the last that a connection has to send, which waits for none.
     pub(crate) fn has_way(&self, under: &mut UnderPcb<'_>, live: &mut Live) -> bool {
         if live.route.hop.is_none() {
-            let Tuple { local, remote } = live.tuple;
+            let Tuple { local, remote } = live.tuple();
             let way = self.resolve(under, self.now(), local.ip(), remote.ip(), false);
             if let Way::Ready { path, .. } = way {
                 live.route.hop = Some(path.destination_mac);
@@ -110,7 +105,7 @@ impl Shared {
         for pcb in waiting.into_iter().filter_map(|h| self.pcbs.get(h)) {
             let (mut live, mut under) = pcb.lock(held);
             live.parked = false;
-            let lost = self.neighbours.config().next_hop(live.tuple.remote.ip()) == Some(hop);
+            let lost = self.neighbours.config().next_hop(live.tuple().remote.ip()) == Some(hop);
             if lost && !live.dropped && live.connection.state() != State::SynSent {
                 live.soft = Some(Failure::HostUnreachable);
                 while live.connection.poll_transmit(now).is_some() {}

@@ -16,8 +16,8 @@ const MANY: usize = 10_000;
 
 /// Record, its place in the table and its deadline, of a half-open connection.
 const HALF_OPEN: i64 = 128;
-/// Control block, slot, socket, file, table, and place in the listener's queue. The goal is 1024.
-const IDLE: i64 = 1_376;
+/// Control block, slot, socket, file, table, and place in the listener's queue.
+const IDLE: i64 = 1_024;
 /// The same in TIME-WAIT, and the slot that the slab keeps for the next connection.
 const TIME_WAIT: i64 = 128;
 

@@ -502,12 +502,12 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2
     //# The sender then SHOULD invoke a congestion control response equivalent to a fast recovery.
     fn on_tail_probe_ack(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
-        let Some(probe) = self.tail_probe else {
+        let Some(probe) = self.tail_probe() else {
             return;
         };
         if !probe.again {
             if self.snd.seq(ack) >= probe.end {
-                self.tail_probe = None;
+                self.forget_tail_probe();
             }
             return;
         }
@@ -521,10 +521,10 @@ impl Connection {
                 .is_some_and(|&(_, r)| r == end);
         if ack >= probe.end && twice {
             // Both have arrived.
-            self.tail_probe = None;
+            self.forget_tail_probe();
         } else if ack > probe.end {
             // The probe made good a loss that no duplicate told of.
-            self.tail_probe = None;
+            self.forget_tail_probe();
             if self.recovery.phase == Phase::Open {
                 self.control_congested(now);
                 self.control_recovered(now);
@@ -534,7 +534,7 @@ impl Connection {
             && news.duplicate
             && segment.options.sack.is_empty()
         {
-            self.tail_probe = None;
+            self.forget_tail_probe();
         }
     }
 

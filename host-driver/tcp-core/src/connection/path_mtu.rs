@@ -80,7 +80,7 @@ impl Connection {
         // The window stays as many bytes as it was, but never less than a segment.
         debug_assert!(after <= before);
         self.timers.stop_early(super::timers::Early::TailProbe);
-        self.tail_probe = None;
+        self.forget_tail_probe();
         if self.recovery.is_active() || self.board.lost() == 0 {
             return true;
         }

@@ -27,12 +27,24 @@ pub(super) struct TailProbe {
 const LEAST: Stamp = Stamp::from_millis(2);
 
 impl Connection {
+    /// The probe that is in flight.
+    pub(super) fn tail_probe(&self) -> Option<TailProbe> {
+        self.rare.get()?.tail_probe
+    }
+
+    /// No probe is in flight any more.
+    pub(super) fn forget_tail_probe(&mut self) {
+        if let Some(rare) = self.rare.get_mut() {
+            rare.tail_probe = None;
+        }
+    }
+
     /// RFC 8985 §7.2, TLP_calc_PTO(): arms the timer when new data has gone out, or some of it was acknowledged, and
     /// nothing is known to be lost.
     pub(super) fn settle_tail_probe(&mut self, now: Duration) {
         let wanted = self.negotiated.sack
             && self.tail_moved
-            && self.tail_probe.is_none()
+            && self.tail_probe().is_none()
             && self.recovery.phase == Phase::Open
             && self.board.sacked() == 0
             && self.timers.retries == 0
@@ -75,7 +87,7 @@ impl Connection {
     pub(super) fn poll_tail_probe(&mut self, now: Duration) -> Option<Transmit> {
         if !core::mem::take(&mut self.tail_probe_due)
             || self.snd.in_flight() == 0
-            || self.tail_probe.is_some()
+            || self.tail_probe().is_some()
         {
             return None;
         }
@@ -87,16 +99,14 @@ impl Connection {
             let end = (start + mss).min(data_end).min(edge);
             let end = self.boundaries.cap(start, end);
             let transmit = self.send_new(now, start, end, false);
-            self.tail_probe = Some(TailProbe {
-                end: self.snd.seq(self.snd.max),
-                again: false,
-            });
+            let end = self.snd.seq(self.snd.max);
+            self.rare.make().tail_probe = Some(TailProbe { end, again: false });
             return Some(transmit);
         }
         let end = self.snd.max;
         let start = end.saturating_sub(mss).max(self.snd.una);
         let start = self.boundaries.last_start(start, end);
-        self.tail_probe = Some(TailProbe {
+        self.rare.make().tail_probe = Some(TailProbe {
             end: self.snd.seq(end),
             again: true,
         });

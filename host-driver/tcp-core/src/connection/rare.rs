@@ -2,6 +2,7 @@
 
 use std::thread::LocalKey;
 
+use super::probe::TailProbe;
 use crate::challenge::Throttle;
 use crate::counters::Counters;
 use crate::spare::{Lendable, Spare};
@@ -18,6 +19,8 @@ pub(super) struct Rare {
     /// Echoed congestion marks are answered again once this position is acknowledged.
     pub(super) ecn_recover: u64,
     pub(super) throttle: Throttle,
+    /// A tail loss probe that is in flight (RFC 8985 §7).
+    pub(super) tail_probe: Option<TailProbe>,
 }
 
 std::thread_local! {

@@ -231,7 +231,7 @@ impl Connection {
         self.control.on_timeout(now, pipe, mss, first);
         self.recovery
             .on_timeout(Micros::new(now), self.snd.una, self.snd.max, prior);
-        self.tail_probe = None;
+        self.forget_tail_probe();
         if self.board.is_reneged() {
             // RFC 2018 §8: the peer had this and has it no more.
             self.board.renege();
