@@ -139,6 +139,10 @@ impl Connection {
             self.ack.deadline = Deadline::NONE;
             self.ack.now = true;
         }
+        // Whether or not there is anything left to depart.
+        if self.departure.is_due(now) {
+            self.departure = Deadline::NONE;
+        }
         if self.timers.end.is_due(now) {
             self.enter_closed();
             events |= Events::CLOSED;

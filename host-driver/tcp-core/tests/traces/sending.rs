@@ -2,7 +2,7 @@
 
 use tcp_core::{Config, Flags};
 
-use crate::script::{Script, plain};
+use crate::script::{Script, ms, plain};
 
 fn nagle() -> Config {
     Config {
@@ -167,4 +167,24 @@ fn a_small_opening_of_a_large_window_waits_for_a_larger_one() {
     }
     tcp.recv(". 1:1(0) ack 8001");
     tcp.expect(&[". 40001:56001(16000) ack 1"]);
+}
+
+/// Whoever calls whenever the connection asks for it must not be asked again and again.
+#[test]
+fn a_departure_time_that_nothing_waits_for_passes_once() {
+    let config = Config {
+        pacing: true,
+        ..plain()
+    };
+    let mut tcp = Script::connecting(&config);
+    tcp.poll();
+    tcp.pass(ms(100));
+    tcp.recv("S. 0:0(0) ack 1 win 60000 <mss 1000>");
+    tcp.poll();
+    tcp.write(1000);
+    tcp.expect(&["P. 1:1001(1000) ack 1"]);
+    assert!(tcp.tcp.next_departure().is_some());
+    tcp.fire();
+    tcp.expect(&[]);
+    assert!(tcp.tcp.next_timeout().expect("the retransmission timer") > tcp.now);
 }
