@@ -527,7 +527,7 @@ mod tests {
                     Op::Read(len) => end.consume(len),
                     Op::Shut => end.shutdown_write(),
                     Op::Close => end.close(now),
-                    Op::Abort => drop(end.abort()),
+                    Op::Abort => drop(end.abort(now)),
                     Op::Deliver(count) => {
                         for _ in 0..count {
                             let Some(segment) = ways[n].pop_front() else { break };

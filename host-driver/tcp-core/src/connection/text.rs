@@ -145,7 +145,7 @@ impl Connection {
         self.rcv.nxt += 1;
         self.ack.now = true;
         // As Linux: the peer has nothing left to send that a D-SACK would make it send faster.
-        self.rcv.duplicate = None;
+        self.rcv.assembler.forget_duplicate();
         let mut events = Events::FIN_RECEIVED | Events::READABLE;
         match self.state {
             State::Established => self.state = State::CloseWait,
