@@ -298,10 +298,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_control_block_fits_in_784_bytes() {
+    fn a_control_block_fits_in_792_bytes() {
         // What else an idle connection takes, tests/sizes.rs counts.
         let size = size_of::<Live>();
-        assert!(size <= 784, "{size} bytes");
+        assert!(size <= 792, "{size} bytes");
     }
 
     #[test]

@@ -106,6 +106,8 @@ impl Assembler {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9293#section-3.10.7.4
+    //# Segments with higher beginning sequence numbers SHOULD be held for later processing (SHLD-31).
     /// Adds a range above RCV.NXT.
     pub(crate) fn insert(&mut self, range: Range<u64>) -> Insertion {
         self.disorder
