@@ -29,6 +29,10 @@ pub struct Counters {
     pub tail_probes: u32,
     /// Reductions of the window that proved wrong and were taken back (RFC 5682, RFC 3522).
     pub undone: u32,
+    /// Of these, after a time-out (RFC 5682).
+    pub spurious_timeouts: u32,
+    /// Slow starts that the growth of the round trip ended (RFC 9406).
+    pub hystart_exits: u32,
     /// D-SACKs received (RFC 2883).
     pub dsacks: u32,
     /// Segments received with a congestion mark (RFC 3168).
@@ -41,6 +45,10 @@ pub struct Counters {
     pub mtu_reductions: u32,
     /// Of these, found by time-outs and not by a message.
     pub black_holes: u32,
+    /// Larger segments that were tried and got through: the MSS has grown (RFC 4821).
+    pub mtu_probes_answered: u32,
+    /// And that did not.
+    pub mtu_probes_failed: u32,
     /// Challenge ACKs sent (RFC 5961).
     pub challenge_acks: u32,
 }
@@ -69,7 +77,7 @@ impl Counters {
     /// Those that Linux counts too, under the names that `nstat` gives them. TcpInSegs is not here: it counts segments of no
     /// connection, too.
     #[must_use]
-    pub fn nstat(&self) -> [(&'static str, u64); 13] {
+    pub fn nstat(&self) -> [(&'static str, u64); 16] {
         let wide = u64::from;
         [
             // RFC 4022, tcpOutSegs: without those that carry nothing but what was sent before.
@@ -82,12 +90,15 @@ impl Counters {
             ("TcpExtTCPTimeouts", wide(self.timeouts)),
             ("TcpExtTCPLossProbes", wide(self.tail_probes)),
             ("TcpExtTCPFullUndo", wide(self.undone)),
+            ("TcpExtTCPSpuriousRTOs", wide(self.spurious_timeouts)),
+            ("TcpExtTCPHystartDelayDetect", wide(self.hystart_exits)),
             ("TcpExtTCPDSACKRecv", wide(self.dsacks)),
             ("TcpExtTCPOFOQueue", wide(self.out_of_order)),
             ("TcpExtTCPWinProbe", wide(self.probes)),
             ("TcpExtTCPKeepAlive", wide(self.keep_alives)),
             ("TcpExtTCPChallengeACK", wide(self.challenge_acks)),
-            ("TcpExtTCPMTUPFail", wide(self.black_holes)),
+            ("TcpExtTCPMTUPSuccess", wide(self.mtu_probes_answered)),
+            ("TcpExtTCPMTUPFail", wide(self.mtu_probes_failed)),
             ("IpExtInCEPkts", wide(self.marked)),
         ]
     }

@@ -147,7 +147,7 @@ impl Connection {
             self.measure(now, segment, &news);
         }
         let lost_before = self.board.lost();
-        self.on_tail_probe_ack(now, segment, ack, &news);
+        self.on_probe_ack(now, segment, ack, &news);
         if self.negotiated.sack {
             // What is acknowledged in order tells nothing of what was sent after it.
             if self.board.sacked() > 0
@@ -329,6 +329,9 @@ impl Connection {
     }
 
     fn enter_recovery(&mut self, now: Duration, news: &News) {
+        if self.is_probing_mtu() && self.excuses_lost_probe(now) {
+            return;
+        }
         let prior = self.control_state();
         // As it was before this ACK.
         let flight = self.snd.in_flight() + news.acked;
@@ -457,7 +460,10 @@ impl Connection {
     /// Nothing was lost: the window and the threshold are again what they were (RFC 5682 §3.4, RFC 4015).
     fn take_back(&mut self, now: Duration) {
         self.board.forgive();
-        self.rare.make().counters.undone += 1;
+        let after_timeout = self.recovery.phase == Phase::Loss;
+        let counters = &mut self.rare.make().counters;
+        counters.undone += 1;
+        counters.spurious_timeouts += u32::from(after_timeout);
         if let Some((cwnd, ssthresh)) = self.recovery.take_prior() {
             self.control.restore(now, cwnd, ssthresh);
         }
@@ -497,6 +503,19 @@ impl Connection {
             paced: self.settings.pacing,
         };
         self.control.on_ack(&sample);
+        if first && self.control.ssthresh() < u64::MAX {
+            self.rare.make().counters.hystart_exits += 1;
+        }
+    }
+
+    /// What an acknowledgement tells of segments that asked something.
+    #[inline]
+    fn on_probe_ack(&mut self, now: Duration, segment: &Segment, ack: u64, news: &News) {
+        // Most connections never ask.
+        if self.rare.get().is_some() {
+            self.on_mtu_probe_ack(now);
+            self.on_tail_probe_ack(now, segment, ack, news);
+        }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8985#section-7.4.2

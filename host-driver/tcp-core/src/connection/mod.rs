@@ -52,7 +52,7 @@ use crate::timestamps::TimestampState;
 use crate::transmit::Transmit;
 use ack_policy::AckPolicy;
 use keep_alive::KeepAliveState;
-use probe::TailProbe;
+use probe::ProbeDue;
 use rack::Rack;
 use rare::Rare;
 use receive::ReceiveSpace;
@@ -89,10 +89,8 @@ pub struct Connection {
     rack: Rack,
     boundaries: Boundaries,
     recovery: Recovery,
-    /// A tail loss probe that is in flight (RFC 8985 §7).
-    tail_probe: Option<TailProbe>,
-    /// One is to be sent.
-    tail_probe_due: bool,
+    /// A segment that asks, and is due.
+    probe_due: ProbeDue,
     /// Something was sent or acknowledged since the timer for the next probe was armed.
     tail_moved: bool,
     /// What we send has ECE.
@@ -148,8 +146,7 @@ impl Connection {
             rack: Rack::new(initial.iss),
             boundaries: Boundaries::default(),
             recovery: Recovery::default(),
-            tail_probe: None,
-            tail_probe_due: false,
+            probe_due: ProbeDue::None,
             tail_moved: false,
             ecn_echo: false,
             ecn_reduced: false,
@@ -242,7 +239,7 @@ impl Connection {
     fn enter_time_wait(&mut self, now: Duration) -> Events {
         self.state = State::TimeWait;
         self.timers = Timers::default();
-        self.tail_probe = None;
+        self.forget_tail_probe();
         self.departure = Deadline::NONE;
         self.keep_alive.deadline = Deadline::NONE;
         self.timers.arm_end(now + self.settings.time_wait.into());

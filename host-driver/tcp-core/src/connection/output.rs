@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::probe::ProbeDue;
 use super::{Connection, State};
 use crate::config::Ecn;
 use crate::congestion::CongestionControl as _;
@@ -43,8 +44,8 @@ impl Connection {
     /// In the order of their urgency. Nothing is asked for that is not known to be wanted: a [`Transmit`] that is handed
     /// on and on, maybe none, is what sending would cost.
     fn next_synchronized(&mut self, now: Duration) -> Option<Transmit> {
-        if self.tail_probe_due
-            && let probe @ Some(_) = self.poll_tail_probe(now)
+        if self.probe_due != ProbeDue::None
+            && let probe @ Some(_) = self.poll_due_probe(now)
         {
             return probe;
         }
@@ -84,7 +85,7 @@ impl Connection {
                 _ => {
                     self.ack.now
                         || self.snd.has_unsent()
-                        || self.tail_probe_due
+                        || self.probe_due == ProbeDue::Tail
                         || self.probe
                         || self.keep_alive.due
                         || self.board.lost() > 0

@@ -23,6 +23,16 @@ pub(super) struct TailProbe {
     pub(super) again: bool,
 }
 
+/// What a segment that is to be sent asks, if one is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProbeDue {
+    None,
+    /// Whether anything gets there: a tail loss probe.
+    Tail,
+    /// Whether larger segments do (RFC 4821), once enough is queued.
+    PathMtu,
+}
+
 /// On a network of microseconds the peer's software is slower than two round trips (Linux: TCP_TIMEOUT_MIN).
 const LEAST: Stamp = Stamp::from_millis(2);
 
@@ -72,9 +82,18 @@ impl Connection {
     }
 
     pub(super) fn on_tail_probe_timeout(&mut self, now: Duration) {
-        self.tail_probe_due = true;
+        self.probe_due = ProbeDue::Tail;
         // RFC 8985 §7.3: "the sender MUST arm an RTO timer" after the probe.
         self.timers.arm_retransmission(now, self.patience(now));
+    }
+
+    /// The segment that is due to ask, if it may go out.
+    pub(super) fn poll_due_probe(&mut self, now: Duration) -> Option<Transmit> {
+        match self.probe_due {
+            ProbeDue::None => None,
+            ProbeDue::Tail => self.poll_tail_probe(now),
+            ProbeDue::PathMtu => self.poll_mtu_probe(now),
+        }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc8985#section-7.3
@@ -84,11 +103,9 @@ impl Connection {
     //# If both conditions are met, then the sender SHOULD transmit a previously unsent data segment, if one exists
     //# and the receive window allows, and increment the FlightSize accordingly.
     /// RFC 8985 §7.3, TLP_send_probe(): new data if there is some and the peer has room for it, else the last segment.
-    pub(super) fn poll_tail_probe(&mut self, now: Duration) -> Option<Transmit> {
-        if !core::mem::take(&mut self.tail_probe_due)
-            || self.snd.in_flight() == 0
-            || self.tail_probe().is_some()
-        {
+    fn poll_tail_probe(&mut self, now: Duration) -> Option<Transmit> {
+        self.probe_due = ProbeDue::None;
+        if self.snd.in_flight() == 0 || self.tail_probe().is_some() {
             return None;
         }
         self.rare.make().counters.tail_probes += 1;

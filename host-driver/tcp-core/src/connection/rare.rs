@@ -2,6 +2,7 @@
 
 use std::thread::LocalKey;
 
+use super::path_mtu::PathMtu;
 use super::probe::TailProbe;
 use crate::challenge::Throttle;
 use crate::counters::Counters;
@@ -21,6 +22,7 @@ pub(super) struct Rare {
     pub(super) throttle: Throttle,
     /// A tail loss probe that is in flight (RFC 8985 §7).
     pub(super) tail_probe: Option<TailProbe>,
+    pub(super) path_mtu: PathMtu,
 }
 
 std::thread_local! {

@@ -236,6 +236,10 @@ impl Connection {
         self.recovery
             .on_timeout(Micros::new(now), self.snd.una, self.snd.max, prior);
         self.forget_tail_probe();
+        if self.is_probing_mtu() {
+            // Nothing came back at all: no verdict on the probe alone.
+            self.give_up_mtu_probe(now);
+        }
         if self.board.is_reneged() {
             // RFC 2018 §8: the peer had this and has it no more.
             self.board.renege();

@@ -206,6 +206,50 @@ fn a_path_whose_mtu_changes_in_the_middle_loses_nothing() {
 }
 
 #[test]
+fn a_path_whose_mtu_comes_back_is_used_again_and_one_that_does_not_costs_a_segment_in_ten_minutes()
+{
+    for (black_hole, comes_back) in [(false, true), (true, true), (false, false), (true, false)] {
+        let config = Config::default();
+        let faults = Faults {
+            delay: Duration::from_millis(10),
+            rate: 500_000,
+            mtu: 1100,
+            black_hole,
+            ..Faults::default()
+        };
+        let mut pair = Pair::new(&config, &config, 256 << 10, faults, seed(400));
+        let data = pattern(50_000_000, 1);
+        pair.a.send(&data);
+        pair.a.close_when_written = false;
+        let at = |seconds| move |pair: &Pair| pair.now >= Duration::from_secs(seconds);
+        pair.run_until(DAY, at(500)).unwrap();
+        let connection = pair.a.connection().unwrap();
+        assert!(connection.info().mss < 1100);
+        let (before, fast) = (
+            connection.counters(),
+            connection.counters().fast_retransmits,
+        );
+        if comes_back {
+            pair.ab.faults.mtu = 0;
+        }
+        pair.run_until(DAY, at(700)).unwrap();
+        let connection = pair.a.connection().unwrap();
+        assert_eq!(
+            connection.info().mss == 1448,
+            comes_back,
+            "{:?}",
+            connection.counters()
+        );
+        let counters = connection.counters();
+        let probes = (counters.mtu_probes_answered, counters.mtu_probes_failed);
+        assert_eq!(probes, (u32::from(comes_back), u32::from(!comes_back)));
+        assert_eq!(counters.timeouts, before.timeouts);
+        assert_eq!(counters.fast_retransmits, fast, "{black_hole} {comes_back}");
+        assert!(data.starts_with(&pair.b.received));
+    }
+}
+
+#[test]
 fn a_long_loss_of_a_fifth_leaves_the_round_trip_what_it_is() {
     // 200 µs, without SACK and paced: what waits behind holes must not be taken for the path's round trip, or pacing slows
     // the connection to a stop.
