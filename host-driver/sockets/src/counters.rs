@@ -47,6 +47,7 @@ counters! {
     syns_dropped "SYNs dropped because a listener's queue was full.";
     syn_cookies_out "SYNs answered with a cookie because a listener had too many half-open connections.";
     syn_cookies_in "Handshakes that a cookie completed.";
+    syn_cookies_failed "ACKs that should have acknowledged a cookie, and did not.";
     accept_queue_full "Handshakes held back because a listener's queue was full.";
     no_memory "Connections refused because the slab of connections was full.";
     transmits "Transmit requests posted: segments and super-segments.";

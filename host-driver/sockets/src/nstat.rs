@@ -35,6 +35,9 @@ impl Stack {
             ("TcpExtListenDrops", overflows + counters.no_memory),
             ("TcpExtSyncookiesSent", counters.syn_cookies_out),
             ("TcpExtSyncookiesRecv", counters.syn_cookies_in),
+            ("TcpExtSyncookiesFailed", counters.syn_cookies_failed),
+            // Every cookie is sent because a queue of half-open connections is full.
+            ("TcpExtTCPReqQFullDoCookies", counters.syn_cookies_out),
             ("UdpInDatagrams", counters.datagrams_in),
             ("UdpNoPorts", counters.datagrams_no_port),
             ("UdpOutDatagrams", counters.datagrams_out),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longshore_refs::accept::Place;
 use longshore_refs::{Handle, holder};
 use nic_abi::FlowHandle;
-use tcp_core::{Connection, Events, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
+use tcp_core::{Connection, Events, Flags, HalfOpen, Initial, Segment, SeqNumber, SynCookies};
 
 use crate::broken::{Rule, keeps};
 use crate::config::Own;
@@ -131,6 +131,11 @@ impl Shared {
             .tcp_for(tuple.local.ip(), origin.settings.as_ref());
         let Tuple { local, remote } = *tuple;
         let Some(half_open) = self.cookies.accept(now, &config, local, remote, segment) else {
+            // A reset, or what acknowledges nothing, was never meant to be one.
+            let flags = segment.flags;
+            if flags.contains(Flags::ACK) && !flags.contains(Flags::RST) {
+                count(&self.counters.syn_cookies_failed);
+            }
             return false;
         };
         {

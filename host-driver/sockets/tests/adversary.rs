@@ -61,6 +61,23 @@ fn a_flood_of_syns_is_bounded_and_the_listener_serves_on_afterwards() {
     assert_eq!((living.half_open, living.pcbs), (100, 0));
     assert_eq!(listener.half_open(), 100);
     assert_eq!(world.b.stack.counters().syn_cookies_out, 1900);
+    // An ACK of what is no cookie is nobody's, and so is a reset, which was not meant to be one.
+    let answer = |port: u16| {
+        etherparse::PacketBuilder::ethernet2(STRANGER, B_MAC)
+            .ipv4([192, 0, 2, 99], [192, 0, 2, 2], 64)
+            .tcp(port, 80, 1_001, 65_535)
+            .ack(12_345)
+    };
+    let mut frame = Vec::new();
+    answer(1).write(&mut frame, &[]).unwrap();
+    inject(&mut world, &frame);
+    let mut frame = Vec::new();
+    answer(2).rst().write(&mut frame, &[]).unwrap();
+    inject(&mut world, &frame);
+    world.pass(Duration::from_millis(10));
+    let names = world.b.stack.nstat();
+    assert_eq!(names["TcpExtSyncookiesFailed"], 1);
+    assert_eq!(names["TcpExtTCPReqQFullDoCookies"], 1900);
     // While the flood lasts, a client connects with a cookie, and data flows.
     let (a, b) = world.connect_to(&listener, B4);
     assert_eq!(world.b.stack.counters().syn_cookies_in, 1);
