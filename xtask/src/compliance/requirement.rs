@@ -21,6 +21,8 @@ pub(super) struct Requirement {
 pub(super) struct Document {
     /// Number and title.
     pub(super) title: String,
+    /// How much of it is listed, as the list itself says: a sentence.
+    pub(super) scope: String,
     pub(super) rfc: String,
     pub(super) requirements: Vec<Requirement>,
 }
@@ -47,6 +49,13 @@ fn document(path: &Path, rfc: &str) -> Result<Document> {
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let title = text.lines().next().and_then(|line| line.strip_prefix("# "));
     let title = title.with_context(|| format!("{}: no title", path.display()))?;
+    let scope = text.lines().nth(1).and_then(scope_of);
+    let scope = scope.with_context(|| {
+        format!(
+            "{}: its second line does not say what it lists, in a sentence",
+            path.display()
+        )
+    })?;
     let requirements = table(path)?
         .into_iter()
         .map(|[id, section, text]| Requirement {
@@ -58,9 +67,19 @@ fn document(path: &Path, rfc: &str) -> Result<Document> {
         .collect();
     Ok(Document {
         title: title.to_owned(),
+        scope: scope.to_owned(),
         rfc: rfc.to_owned(),
         requirements,
     })
+}
+
+/// The first sentence of a comment. It has to end there: what the next line goes on with would be lost.
+fn scope_of(line: &str) -> Option<&str> {
+    let comment = line.strip_prefix("# ")?;
+    comment
+        .split_inclusive('.')
+        .next()
+        .filter(|scope| scope.ends_with('.'))
 }
 
 /// What is not met or does not apply, by number, and why.
@@ -87,4 +106,19 @@ fn table(path: &Path) -> Result<Vec<[String; 3]>> {
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_a_whole_sentence_or_an_error() {
+        assert_eq!(
+            scope_of("# All of it. ID | section | text"),
+            Some("All of it.")
+        );
+        assert_eq!(scope_of("# A sentence that goes on in the next"), None);
+        assert_eq!(scope_of("MUST-1 | 3.1 | Text."), None);
+    }
 }

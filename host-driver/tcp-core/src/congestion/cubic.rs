@@ -6,6 +6,8 @@ use super::window::Window;
 use super::{AckSample, CongestionControl};
 use crate::time::Micros;
 
+//= https://www.rfc-editor.org/rfc/rfc9438#section-5.1
+//# Therefore, _C_ SHOULD be set to 0.4.
 /// RFC 9438 §4.1, §5: C, in segments per second cubed.
 const C: f32 = 0.4;
 /// §4.6: the window after a loss, as a part of that before it.
@@ -55,6 +57,9 @@ impl Cubic {
         self.window.cwnd as f32 / mss
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.7
+    //# To speed up this bandwidth release by existing flows, the following fast convergence mechanism SHOULD be
+    //# implemented.
     /// §4.6 and §4.7.
     fn reduce(&mut self, mss: u16) {
         let segments = self.segments(f32::from(mss));
@@ -72,6 +77,9 @@ impl Cubic {
         self.window.reduce_to(threshold as u64, mss);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.8
+    //# In addition, for the Reno-friendly region, _W_est_ SHOULD be set to the congestion window size at the
+    //# beginning of the current congestion avoidance stage.
     /// §4.2: congestion avoidance begins.
     fn begin(&mut self, now: Micros, segments: f32) {
         // §4.10: after slow start without a loss, or when the window is beyond W_max: on from here.
@@ -86,6 +94,9 @@ impl Cubic {
         self.epoch = now;
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.2
+    //# The elapsed time _t_ in Figure 1 MUST NOT include periods during which _cwnd_ has not been updated due to
+    //# application-limited behavior (see Section 5.8).
     /// Nothing but the program held data back since the last ACK: that time does not count.
     fn pause(&mut self, sample: &AckSample) {
         if self.w_est > 0.0 {
@@ -111,6 +122,9 @@ impl CongestionControl for Cubic {
         self.window.ssthresh()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.6
+    //# Implementations that use _cwnd_ MUST use other measures to prevent _cwnd_ from growing when the volume of
+    //# bytes in flight is smaller than _cwnd_.
     #[expect(clippy::cast_precision_loss)]
     fn on_ack(&mut self, sample: &AckSample) {
         if !sample.window_limited {
@@ -133,13 +147,24 @@ impl CongestionControl for Cubic {
         let rtt = sample.srtt.map_or(0.0, |srtt| srtt.as_secs_f32());
         let acked = acked as f32 / mss;
         // §4.3, figure 4; α is 1 once the window of the last reduction is reached.
+        //= https://www.rfc-editor.org/rfc/rfc9438#section-4.3
+        //# Once _W_est_ has grown to reach the _cwnd_ at the time of most recently setting _ssthresh_ -- that is,
+        //# _W_est_ >= _cwnd_prior_ -- the sender SHOULD set α__cubic_ to 1 to ensure that it can achieve the same
+        //# congestion window increment rate as Reno, which uses AIMD(1, 0.5).
         let alpha = if self.w_est < self.prior { ALPHA } else { 1.0 };
         self.w_est += alpha * acked / cwnd;
+        //= https://www.rfc-editor.org/rfc/rfc9438#section-4.3
+        //# If so, CUBIC is in the Reno-friendly region and _cwnd_ SHOULD be set to _W_est_ at each reception of a
+        //# new ACK.
         let bytes = if self.cubic(t) < self.w_est {
             // The Reno-friendly region.
             (self.w_est - cwnd).max(0.0) * mss
         } else {
             // §4.4 and §4.5: to the target of a round trip from now.
+            //= https://www.rfc-editor.org/rfc/rfc9438#section-4.4
+            //# In this region, _cwnd_ MUST be incremented by
+            //= https://www.rfc-editor.org/rfc/rfc9438#section-4.5
+            //# In this region, _cwnd_ MUST be incremented by
             let target = self.cubic(t + rtt).clamp(cwnd, 1.5 * cwnd);
             (target - cwnd) / cwnd * acked * mss + self.fraction
         };
@@ -156,6 +181,11 @@ impl CongestionControl for Cubic {
         self.window.recovered(mss);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.8
+    //# During the first congestion avoidance stage after a timeout, CUBIC increases its congestion window size
+    //# using Figure 1, where _t_ is the elapsed time since the beginning of the current congestion avoidance stage,
+    //# _K_ is set to 0, and _W_max_ is set to the congestion window size at the beginning of the current congestion
+    //# avoidance stage.
     fn on_timeout(&mut self, _now: Duration, _in_flight: u64, mss: u16, first: bool) {
         // §4.8: as RFC 5681, but with BETA.
         if first {
@@ -226,6 +256,10 @@ mod tests {
         now
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.7
+    //= type=test
+    //# To speed up this bandwidth release by existing flows, the following fast convergence mechanism SHOULD be
+    //# implemented.
     #[test]
     fn a_loss_leaves_seven_tenths_and_less_is_aimed_at_while_losing_ground() {
         let mut control = after_loss(1000);
@@ -235,6 +269,15 @@ mod tests {
         assert_eq!(control.w_max, 700.0 * 0.85);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-5.1
+    //= type=test
+    //# Therefore, _C_ SHOULD be set to 0.4.
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.5
+    //= type=test
+    //# In this region, _cwnd_ MUST be incremented by
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.4
+    //= type=test
+    //# In this region, _cwnd_ MUST be incremented by
     #[test]
     fn the_window_is_back_at_its_maximum_after_k_seconds_and_was_flat_before() {
         let mut control = after_loss(1000);
@@ -250,6 +293,10 @@ mod tests {
         assert!(control.window() > 1_300_000, "{}", control.window());
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.3
+    //= type=test
+    //# If so, CUBIC is in the Reno-friendly region and _cwnd_ SHOULD be set to _W_est_ at each reception of a new
+    //# ACK.
     #[test]
     fn a_small_window_on_a_short_path_grows_as_reno_would() {
         let mut control = after_loss(10);
@@ -269,6 +316,16 @@ mod tests {
         assert_eq!((control.window(), control.ssthresh()), before);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.8
+    //= type=test
+    //# In addition, for the Reno-friendly region, _W_est_ SHOULD be set to the congestion window size at the
+    //# beginning of the current congestion avoidance stage.
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.8
+    //= type=test
+    //# During the first congestion avoidance stage after a timeout, CUBIC increases its congestion window size
+    //# using Figure 1, where _t_ is the elapsed time since the beginning of the current congestion avoidance stage,
+    //# _K_ is set to 0, and _W_max_ is set to the congestion window size at the beginning of the current congestion
+    //# avoidance stage.
     #[test]
     fn after_a_timeout_the_window_of_congestion_avoidance_starts_flat_from_where_it_begins() {
         let mut control = after_loss(1000);
@@ -279,6 +336,14 @@ mod tests {
         assert!(control.window() < 495_000, "{}", control.window());
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.6
+    //= type=test
+    //# Implementations that use _cwnd_ MUST use other measures to prevent _cwnd_ from growing when the volume of
+    //# bytes in flight is smaller than _cwnd_.
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.2
+    //= type=test
+    //# The elapsed time _t_ in Figure 1 MUST NOT include periods during which _cwnd_ has not been updated due to
+    //# application-limited behavior (see Section 5.8).
     #[test]
     fn time_in_which_the_program_had_too_little_to_send_does_not_count() {
         let mut busy = after_loss(1000);
@@ -297,5 +362,21 @@ mod tests {
         run(&mut pausing, now, 20);
         let (busy, pausing) = (busy.window(), pausing.window());
         assert!(busy.abs_diff(pausing) < 5000, "{busy} {pausing}");
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc9438#section-4.3
+    //= type=test
+    //# Once _W_est_ has grown to reach the _cwnd_ at the time of most recently setting _ssthresh_ -- that is,
+    //# _W_est_ >= _cwnd_prior_ -- the sender SHOULD set α__cubic_ to 1 to ensure that it can achieve the same
+    //# congestion window increment rate as Reno, which uses AIMD(1, 0.5).
+    #[test]
+    fn once_the_old_window_is_reached_the_friendly_window_grows_by_a_segment_a_round_trip() {
+        let mut control = after_loss(10);
+        let now = run(&mut control, Duration::ZERO, 8);
+        assert!(control.w_est > control.prior, "{}", control.w_est);
+        let before = control.w_est;
+        run(&mut control, now, 4);
+        let grown = control.w_est - before;
+        assert!((3.0..=4.1).contains(&grown), "{grown}");
     }
 }

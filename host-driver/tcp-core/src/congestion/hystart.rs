@@ -3,6 +3,8 @@
 use super::AckSample;
 use crate::seq::SeqNumber;
 
+//= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+//# It is RECOMMENDED that a HyStart++ implementation use the following constants:
 /// RFC 9406 §4.3, in milliseconds: bounds of the increase of the round trip that ends slow start.
 const MIN_RTT_THRESH: u16 = 4;
 const MAX_RTT_THRESH: u16 = 16;
@@ -10,6 +12,8 @@ const MAX_RTT_THRESH: u16 = 16;
 const MIN_RTT_DIVISOR: u16 = 8;
 /// Samples without which a round tells nothing.
 const N_RTT_SAMPLE: u8 = 8;
+//= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+//# The minimum value of CSS_GROWTH_DIVISOR MUST be at least 2.
 /// How much slower than slow start the window grows in Conservative Slow Start.
 const CSS_GROWTH_DIVISOR: u64 = 4;
 /// How many rounds that lasts.
@@ -101,6 +105,9 @@ impl HyStart {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.2
+    //# CSS lasts at most CSS_ROUNDS rounds. If the transition into CSS happens in the middle of a round, that
+    //# partial round counts towards the limit.
     /// The round is over. False if that was the last of Conservative Slow Start.
     fn begin_round(&mut self, end: SeqNumber) -> bool {
         if self.rounds == CSS_ROUNDS {
@@ -114,6 +121,8 @@ impl HyStart {
         true
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //# A paced TCP implementation SHOULD use L = infinity.
     fn growth(&self, sample: &AckSample) -> u64 {
         if self.rounds == 0 {
             // As Linux, without L: see `Window::slow_start`.
@@ -185,6 +194,9 @@ mod tests {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //= type=test
+    //# The minimum value of CSS_GROWTH_DIVISOR MUST be at least 2.
     #[test]
     fn a_round_trip_that_grows_by_an_eighth_slows_the_growth_to_a_quarter() {
         let mut path = Path::new();
@@ -213,6 +225,9 @@ mod tests {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //= type=test
+    //# It is RECOMMENDED that a HyStart++ implementation use the following constants:
     #[test]
     fn the_threshold_is_four_milliseconds_at_least_and_sixteen_at_most() {
         for (base, enough) in [(1, 5), (16, 20), (100, 112), (300, 316), (1000, 1016)] {
@@ -227,6 +242,10 @@ mod tests {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.2
+    //= type=test
+    //# CSS lasts at most CSS_ROUNDS rounds. If the transition into CSS happens in the middle of a round, that
+    //# partial round counts towards the limit.
     #[test]
     fn after_five_rounds_of_conservative_slow_start_it_is_over() {
         let mut path = Path::new();
@@ -253,6 +272,9 @@ mod tests {
         assert_eq!(path.round(10, 70), Growth::Over);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //= type=test
+    //# A paced TCP implementation SHOULD use L = infinity.
     #[test]
     fn in_conservative_slow_start_one_ack_counts_for_eight_segments_unless_data_is_paced() {
         for (paced, growth) in [(false, 2000), (true, 5000)] {

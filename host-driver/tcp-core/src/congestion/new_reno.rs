@@ -141,4 +141,29 @@ mod tests {
         control.on_idle(Duration::ZERO);
         assert_eq!(control.window(), 10_000);
     }
+
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //= type=test
+    //# An implementation SHOULD use HyStart++ only for the initial slow start (when the ssthresh is at its initial
+    //# value of arbitrarily high per [RFC5681]) and fall back to using standard slow start for the remainder of the
+    //# connection lifetime.
+    #[test]
+    fn only_the_first_slow_start_is_ended_by_a_growing_round_trip() {
+        for first in [true, false] {
+            let mut control = NewReno::new(10_000);
+            if !first {
+                control.on_congestion(Duration::ZERO, 1_000_000, MSS);
+                control.on_timeout(Duration::ZERO, 1000, MSS, false);
+            }
+            for sample in 1..=200_u32 {
+                control.on_ack(&AckSample {
+                    round_trip: Some(Duration::from_millis((10 + 10 * (sample / 10)).into())),
+                    una: SeqNumber(1000 * sample),
+                    max: SeqNumber(1000 * sample + 10_000),
+                    ..ack(1000)
+                });
+            }
+            assert_eq!(control.window() < 120_000, first, "{}", control.window());
+        }
+    }
 }

@@ -80,6 +80,10 @@ impl Window {
         sample.acked - growth
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc9406#section-4.3
+    //# An implementation SHOULD use HyStart++ only for the initial slow start (when the ssthresh is at its initial
+    //# value of arbitrarily high per [RFC5681]) and fall back to using standard slow start for the remainder of the
+    //# connection lifetime.
     /// The slow start of a new connection: HyStart++ looks for its end.
     fn first_slow_start(&mut self, sample: &AckSample) -> u64 {
         match self.hystart.on_ack(sample) {

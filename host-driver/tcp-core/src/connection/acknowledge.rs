@@ -182,6 +182,9 @@ impl Connection {
         self.tail_moved = true;
         self.rtt.reset_back_off();
         if self.snd.in_flight() > 0 {
+            //= https://www.rfc-editor.org/rfc/rfc6928#section-8
+            //# To minimize spurious retransmissions, implementations MUST follow RFC 6298 [RFC6298] to restart the
+            //# retransmission timer with the current value of RTO for each ACK received that acknowledges new data.
             // RFC 6298 §5.3: "When an ACK is received that acknowledges new data, restart".
             self.timers.arm_retransmission(now, self.rtt.rto());
         } else {
@@ -195,6 +198,10 @@ impl Connection {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2883#section-5
+    //# An implementation MUST NOT compare the sequence space in the SACK block to the TCP state variable snd.una
+    //# (which carries the total cumulative ACK), as this may result in the wrong conclusion if ACK packets are
+    //# reordered.
     /// RFC 6675 §4, Update(): takes in the acknowledgement and the SACK blocks.
     fn update_scoreboard(&mut self, now: Duration, segment: &Segment, ack: u64) -> News {
         let mut news = News {

@@ -65,6 +65,10 @@ fn the_backed_off_timer_stops_at_its_maximum() {
     assert_eq!(last, ms(120_000));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6928#section-8
+//= type=test
+//# To minimize spurious retransmissions, implementations MUST follow RFC 6298 [RFC6298] to restart the
+//# retransmission timer with the current value of RTO for each ACK received that acknowledges new data.
 #[test]
 fn an_ack_of_new_data_ends_the_back_off_and_starts_the_timer_again() {
     let mut tcp = established(&plain());
