@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::probe::ProbeDue;
+use super::scoreboard::{Mark, Record};
 use super::{Connection, Phase};
 use crate::congestion::CongestionControl as _;
 use crate::seq::{SeqNumber, low};
@@ -244,11 +245,15 @@ impl Connection {
     //= https://www.rfc-editor.org/rfc/rfc4821#section-4
     //# Whenever the MTU is raised, the congestion state variables MUST be rescaled so as not to raise the window
     //# size in bytes (or data rate in bytes per seconds).
-    /// Data below SND.UNA is acknowledged: if the probe is, larger segments get through.
+    /// If the probe has arrived, larger segments get through. What was lost before it says nothing against that.
     fn confirm_mtu_probe(&mut self, now: Duration) {
         let path_mtu = self.path_mtu();
-        let end = path_mtu.start + low(self.payload_of(path_mtu.probed));
-        if self.snd.seq(self.snd.una) < end {
+        let start = path_mtu.start;
+        let end = start + low(self.payload_of(path_mtu.probed));
+        let sacked = |record: Record| {
+            record.mark.contains(Mark::SACKED) && record.start <= start && end <= record.end
+        };
+        if self.snd.seq(self.snd.una) < end && !self.board.records().any(sacked) {
             return;
         }
         self.end_probe(now);
@@ -259,6 +264,9 @@ impl Connection {
     /// An acknowledgement: the verdict on a probe, or the hour of the next. What is sent asks nobody: an acknowledgement
     /// looks at what only some connections need anyway.
     pub(super) fn on_mtu_probe_ack(&mut self, now: Duration) {
+        if self.path_mtu().ceiling <= self.negotiated.send_mss {
+            return;
+        }
         if self.is_probing_mtu() {
             self.confirm_mtu_probe(now);
         }

@@ -250,6 +250,55 @@ fn a_path_whose_mtu_comes_back_is_used_again_and_one_that_does_not_costs_a_segme
 }
 
 #[test]
+fn a_path_whose_mtu_changes_for_hours_while_it_loses_and_reorders_is_used_to_the_full_in_the_end() {
+    const MTUS: [usize; 5] = [0, 1100, 700, 1300, 1452];
+    for black_hole in [false, true] {
+        let config = Config::default();
+        let faults = Faults {
+            delay: Duration::from_millis(10),
+            rate: 100_000,
+            queue: 20,
+            loss: 0.003,
+            reordering: 0.02,
+            black_hole,
+            ..Faults::default()
+        };
+        let mut random = seed(500 + u64::from(black_hole));
+        let mut pair = Pair::new(&config, &config, 256 << 10, faults, random);
+        let data = pattern(140_000_000, 1);
+        pair.a.send(&data);
+        pair.a.close_when_written = false;
+        let mut minutes = 0;
+        let mut run_for = |pair: &mut Pair, more| {
+            minutes += more;
+            let before = pair.b.received.len();
+            let end = Duration::from_secs(60 * minutes);
+            pair.run_until(DAY, |pair| pair.now >= end)
+                .unwrap_or_else(|stuck| panic!("{stuck}"));
+            assert!(pair.b.received.len() > before, "minute {minutes}");
+            assert!(data.starts_with(&pair.b.received));
+            assert!(pair.a.connection().unwrap().info().mss <= 1448);
+        };
+        for _ in 0..12 {
+            // Knuth's generator.
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            pair.ab.faults.mtu = MTUS[(random >> 33) as usize % MTUS.len()];
+            run_for(&mut pair, 5 + (random >> 40) % 10);
+        }
+        pair.ab.faults.mtu = 0;
+        pair.ab.faults.loss = 0.0;
+        pair.ab.faults.reordering = 0.0;
+        // What a queue drops could be a probe.
+        pair.ab.faults.queue = 0;
+        run_for(&mut pair, 12);
+        let connection = pair.a.connection().unwrap();
+        assert_eq!(connection.info().mss, 1448, "{:?}", connection.counters());
+    }
+}
+
+#[test]
 fn a_long_loss_of_a_fifth_leaves_the_round_trip_what_it_is() {
     // 200 µs, without SACK and paced: what waits behind holes must not be taken for the path's round trip, or pacing slows
     // the connection to a stop.

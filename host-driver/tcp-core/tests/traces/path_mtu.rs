@@ -261,6 +261,29 @@ fn what_a_router_tells_of_a_probe_is_tried_and_not_believed() {
 }
 
 #[test]
+fn a_probe_that_arrives_behind_a_loss_makes_segments_larger_all_the_same() {
+    let mut tcp = lowered();
+    tcp.pass(Duration::from_secs(600));
+    dialogue(&mut tcp, 1001);
+    tcp.write(600);
+    tcp.expect(&["P. 1601:2201(600) ack 1"]);
+    tcp.write(4000);
+    tcp.expect(&[". 2201:3201(1000) ack 1", "P. 3201:6201(3000) ack 1"]);
+    tcp.pass(ms(1));
+    tcp.recv(". 1:1(0) ack 1601 <sack 2201:3201>");
+    tcp.recv(". 1:1(0) ack 1601 <sack 2201:6201>");
+    let info = tcp.tcp.info();
+    assert!(info.recovering && info.ssthresh < u64::MAX);
+    assert_eq!(info.mss, 1000);
+    let counters = tcp.tcp.counters();
+    assert_eq!(
+        (counters.mtu_probes_answered, counters.mtu_probes_failed),
+        (1, 0)
+    );
+    tcp.expect(&[". 1601:2201(600) ack 1"]);
+}
+
+#[test]
 fn a_probe_that_times_out_with_all_that_followed_it_is_given_up() {
     let mut tcp = probing();
     while tcp.tcp.counters().timeouts == 0 {
