@@ -148,6 +148,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (1..40_000u64).prop_map(Step::Write),
         3 => (1..40_000u64).prop_map(Step::Consume),
         2 => (0..400u64).prop_map(Step::Pass),
+        // Then larger segments are tried again.
+        1 => Just(Step::Pass(600_000)),
         2 => Just(Step::Expire),
         6 => Just(Step::Poll),
         1 => Just(Step::ShutdownWrite),

@@ -257,6 +257,10 @@ impl Connection {
             return;
         }
         self.end_probe(now);
+        if self.control.window() < path_mtu.probed.into() {
+            // Echoed marks have reduced it since: not one such segment could go out.
+            return;
+        }
         self.negotiated.send_mss = path_mtu.probed;
         self.rare.make().counters.mtu_probes_answered += 1;
     }

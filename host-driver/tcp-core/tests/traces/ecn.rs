@@ -173,3 +173,82 @@ fn a_departure_that_was_due_does_not_outlive_the_connection() {
     assert_eq!(tcp.tcp.next_departure(), None);
     assert_eq!(tcp.fire().0, ms(60_000));
 }
+
+#[test]
+fn a_window_that_marks_have_reduced_below_a_segment_of_the_probed_size_keeps_the_smaller_segments()
+{
+    let config = Config {
+        mss: 9000,
+        sack: true,
+        ..ecn()
+    };
+    let mut tcp = Script::connecting(&config);
+    tcp.poll();
+    tcp.pass(ms(100));
+    let mut syn_ack = segment("S. 0:0(0) ack 1 win 60000 <mss 9000,sackOK>");
+    syn_ack.flags |= Flags::ECE;
+    tcp.tcp.on_segment(tcp.now, &syn_ack);
+    tcp.poll();
+    // A time-out, and then a message: the window is a small segment.
+    let mut end = 1;
+    tcp.write(1000);
+    while tcp.tcp.counters().timeouts == 0 {
+        tcp.poll();
+        tcp.fire();
+    }
+    assert!(
+        tcp.tcp
+            .on_packet_too_big(tcp.now, crate::script::ISS + end, 600)
+    );
+    end += 1000;
+    let ack = |tcp: &mut Script, end: u32, flags| {
+        tcp.poll();
+        tcp.pass(ms(10));
+        recv(tcp, &format!(". 1:1(0) ack {end}"), flags, false);
+    };
+    ack(&mut tcp, end, Flags::empty());
+    // Enough for a probe of 9000 and four that follow it, and not much more.
+    let reduce = |tcp: &mut Script, end: &mut u32| {
+        tcp.write(600);
+        *end += 600;
+        ack(tcp, *end, Flags::ECE);
+    };
+    while tcp.tcp.info().cwnd >= 2 * 11_400 {
+        reduce(&mut tcp, &mut end);
+    }
+    while tcp.tcp.info().cwnd < 11_400 {
+        let cwnd = u32::try_from(tcp.tcp.info().cwnd).unwrap() / 600 * 600;
+        tcp.write(cwnd.into());
+        end += cwnd;
+        ack(&mut tcp, end, Flags::empty());
+    }
+    tcp.pass(std::time::Duration::from_secs(600));
+    tcp.write(600);
+    end += 600;
+    ack(&mut tcp, end, Flags::empty());
+    tcp.write(600);
+    let first = end + 600;
+    tcp.poll();
+    tcp.write(11_400);
+    let sent = tcp.poll();
+    assert_eq!(sent[0].mss, 9000, "{:?}", tcp.tcp.info());
+    tcp.pass(ms(10));
+    recv(
+        &mut tcp,
+        &format!(". 1:1(0) ack {first}"),
+        Flags::ECE,
+        false,
+    );
+    assert!(tcp.tcp.info().cwnd < 9000, "{:?}", tcp.tcp.info());
+    tcp.poll();
+    recv(
+        &mut tcp,
+        &format!(". 1:1(0) ack {}", first + 9000),
+        Flags::empty(),
+        false,
+    );
+    assert_eq!(tcp.tcp.info().mss, 600);
+    // Nothing is stuck.
+    tcp.write(6000);
+    assert!(!tcp.poll().is_empty());
+}
