@@ -8,8 +8,9 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// A ring of `len` bytes.
+    /// A ring of `len` bytes, a power of two.
     pub(crate) fn new(len: usize) -> Self {
+        assert!(len.is_power_of_two(), "{len} is no power of two");
         Self {
             bytes: vec![0; len].into(),
         }
@@ -42,7 +43,7 @@ impl Ring {
     }
 
     fn index(&self, offset: u64) -> usize {
-        (offset % self.bytes.len() as u64) as usize
+        offset as usize & (self.bytes.len() - 1)
     }
 }
 

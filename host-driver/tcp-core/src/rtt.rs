@@ -29,7 +29,7 @@ impl RttEstimator {
             rttvar: Stamp::default(),
             min_micros: 0,
             initial: initial.into(),
-            min: min.into(),
+            min: min.min(max).into(),
             max: max.into(),
             backoff: 0,
         }
@@ -95,6 +95,12 @@ impl RttEstimator {
         // §2.5: a maximum may be placed on the RTO.
         let max = Stamp::from(self.max);
         Stamp(base.saturating_mul(1 << self.backoff.min(31))).min(max)
+    }
+
+    /// Whether more than an RTO went by in `span`. What lasted less than the least RTO, nearly everything, needs no
+    /// RTO.
+    pub(crate) fn is_over(&self, span: Stamp) -> bool {
+        !(self.measured && span <= self.min.into()) && span > self.rto()
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5
@@ -171,6 +177,21 @@ mod tests {
             rtt.sample(Stamp::from_micros(80));
         }
         assert_eq!(rtt.rto(), Stamp(ms(200).0 + 80_000));
+    }
+
+    #[test]
+    fn a_span_is_over_where_it_is_longer_than_the_rto() {
+        for (min, max) in [(200, 120_000), (200, 100)] {
+            let mut rtt = RttEstimator::new(ms(90).into(), ms(min).into(), ms(max).into());
+            for sample in [None, Some(ms(1)), Some(ms(300))] {
+                if let Some(sample) = sample {
+                    rtt.sample(sample);
+                }
+                let rto = rtt.rto();
+                assert!(!rtt.is_over(rto), "{min} {max} {sample:?}");
+                assert!(rtt.is_over(Stamp(rto.0 + 1)), "{min} {max} {sample:?}");
+            }
+        }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6298#section-5

@@ -173,7 +173,7 @@ impl Connection {
         }
         if self.settings.restart_after_idle
             && self.snd.una == self.snd.max
-            && self.snd.last_sent.elapsed(now) > self.rtt.rto()
+            && self.rtt.is_over(self.snd.last_sent.elapsed(now))
         {
             self.control.on_idle(now);
         }
@@ -199,7 +199,7 @@ impl Connection {
             self.rtt.srtt_micros() / 8
         };
         self.snd.max = end + u64::from(fin);
-        if !(end - start).is_multiple_of(mss) {
+        if !is_whole(end - start, mss) {
             self.snd.small_end = end;
         }
         self.snd.last_sent = tick;
@@ -277,7 +277,7 @@ impl Connection {
             return (allowed == window && allowed > 0 && half).then_some(allowed);
         }
         let more = record_end < self.snd.data_end();
-        if queued.is_multiple_of(mss)
+        if is_whole(queued, mss)
             || more
             || self.snd.fin
             || self.pushed
@@ -429,6 +429,15 @@ impl Connection {
         options.sack = blocks;
         self.rcv.assembler.forget_duplicate();
         true
+    }
+}
+
+/// Whether `len` bytes fill whole segments of `mss`. A small message, the usual case where it matters, needs no division.
+const fn is_whole(len: u64, mss: u64) -> bool {
+    if len < mss {
+        len == 0
+    } else {
+        len.is_multiple_of(mss)
     }
 }
 
