@@ -55,6 +55,12 @@ fn stream_offsets_go_on_where_sequence_numbers_wrap() {
         a.on_timeout(now);
         b.on_timeout(now);
     }
+    // The ACK of the FIN is delayed.
+    now += Duration::from_millis(40);
+    b.on_timeout(now);
+    while let Some(transmit) = b.poll_transmit(now) {
+        a.on_segment(now, &transmit.to_segment(PORTS));
+    }
     assert_eq!(placed, total);
     assert_eq!(a.acked_offset(), total);
     assert_eq!(a.state(), State::FinWait2);

@@ -72,6 +72,14 @@ impl AckPolicy {
         self.quick = self.quick.max(quick);
     }
 
+    /// The peer's FIN came, and ours is to come: it carries the ACK.
+    pub(super) fn on_fin(&mut self, now: Duration, delay: Millis) {
+        self.interactive = true;
+        if !self.deadline.is_set() {
+            self.deadline = Deadline::after(now, delay.into());
+        }
+    }
+
     /// TCP_QUICKACK, as Linux: on ends the wait for an answer to carry the ACK, off begins one.
     pub(super) fn set_quick(&mut self, quick: bool, segments: u8) {
         self.interactive = !quick;

@@ -142,8 +142,14 @@ impl Connection {
 
     /// Eighth: the FIN is next. "advance RCV.NXT over the FIN, and send an acknowledgment".
     fn on_fin(&mut self, now: Duration) -> Events {
+        // As Linux: our own FIN is expected soon and carries the ACK, unless no data came: its estimate of
+        // how long an ACK may wait is 0 then.
+        if self.state == State::Established && self.rcv.nxt > 1 {
+            self.ack.on_fin(now, self.settings.delayed_ack);
+        } else {
+            self.ack.now = true;
+        }
         self.rcv.nxt += 1;
-        self.ack.now = true;
         // As Linux: the peer has nothing left to send that a D-SACK would make it send faster.
         self.rcv.assembler.forget_duplicate();
         let mut events = Events::FIN_RECEIVED | Events::READABLE;

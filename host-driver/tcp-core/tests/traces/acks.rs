@@ -147,3 +147,25 @@ fn a_fin_ahead_of_a_gap_waits_for_it() {
     assert_eq!(tcp.tcp.available(), 2000);
     tcp.expect(&[". 1:1(0) ack 2002"]);
 }
+
+#[test]
+fn the_ack_of_a_fin_behind_data_waits_for_our_own_to_carry_it() {
+    let config = Config {
+        quick_acks: 16,
+        ..plain()
+    };
+    let mut tcp = Script::established(&config);
+    tcp.recv("P. 1:101(100) ack 1");
+    tcp.expect(&[". 1:1(0) ack 101"]);
+    tcp.recv("F. 101:101(0) ack 1");
+    tcp.expect(&[]);
+    tcp.tcp.shutdown_write();
+    tcp.expect(&["F. 1:1(0) ack 102"]);
+}
+
+#[test]
+fn a_fin_without_data_before_it_is_acknowledged_at_once() {
+    let mut tcp = Script::established(&plain());
+    tcp.recv("F. 1:1(0) ack 1");
+    tcp.expect(&[". 1:1(0) ack 2"]);
+}

@@ -39,6 +39,7 @@ fn the_other_end_goes_through_close_wait_to_closed() {
     assert!(events.contains(Events::FIN_RECEIVED));
     assert!(tcp.tcp.is_peer_closed());
     assert_eq!(tcp.tcp.available(), 100, "the FIN is no byte");
+    tcp.fire();
     tcp.expect(&[". 1:1(0) ack 102"]);
     assert_eq!(tcp.tcp.state(), State::CloseWait);
     tcp.write(50);
