@@ -5,12 +5,15 @@ mod common;
 use common::{Drill, Errno, REMOTE, at, data, ms};
 
 /// Offsets in `struct tcp_info`.
+const ATO: usize = 12;
 const LOST: usize = 32;
 const RETRANS: usize = 36;
 const LAST_DATA_SENT: usize = 44;
 const LAST_DATA_RECV: usize = 52;
 const LAST_ACK_RECV: usize = 56;
 const REORDERING: usize = 88;
+const DATA_SEGS_IN: usize = 152;
+const DATA_SEGS_OUT: usize = 156;
 const BUSY_TIME: usize = 168;
 const RWND_LIMITED: usize = 176;
 const BYTES_RETRANS: usize = 208;
@@ -103,4 +106,22 @@ fn reordering_is_told_by_how_many_segments_one_was_overtaken() {
     assert_eq!(word(&drill, fd, REORDERING), 3);
     drill.inject(". 1:1(0) ack 1 win 2000 <nop,nop,sack 1001:2001 6001:7001>");
     assert_eq!(word(&drill, fd, REORDERING), 6);
+}
+
+#[test]
+fn segments_with_data_are_counted_by_themselves() {
+    let mut drill = Drill::new();
+    let fd = drill.accepted();
+    for field in [ATO, DATA_SEGS_IN, DATA_SEGS_OUT] {
+        assert_eq!(word(&drill, fd, field), 0);
+    }
+    drill.inject("P. 1:101(100) ack 1 win 2000");
+    assert_eq!(word(&drill, fd, DATA_SEGS_IN), 1);
+    assert_eq!(word(&drill, fd, ATO), 40_000);
+    drill.table.write(fd, &data(4000)).unwrap();
+    assert_eq!(word(&drill, fd, DATA_SEGS_OUT), 4, "one super-segment");
+    // Neither an ACK counts nor does what it tells; what is sent again does.
+    drill.inject(". 101:101(0) ack 1 win 2000 <nop,nop,sack 1001:4001>");
+    assert_eq!(word(&drill, fd, DATA_SEGS_IN), 1);
+    assert_eq!(word(&drill, fd, DATA_SEGS_OUT), 5);
 }

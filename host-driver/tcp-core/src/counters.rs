@@ -11,6 +11,10 @@ pub struct Counters {
     pub bytes_in: u64,
     /// Payload bytes sent, retransmissions included.
     pub bytes_out: u64,
+    /// Wire segments with data received, whatever became of it.
+    pub data_segs_in: u32,
+    /// Wire segments with data sent, retransmissions included.
+    pub data_segs_out: u32,
     /// Wire segments sent again.
     pub retransmitted: u32,
     /// Fast retransmits: recoveries entered without a time-out.
@@ -60,6 +64,8 @@ pub(crate) struct Traffic {
     pub(crate) segs_out: u64,
     pub(crate) bytes_in: u64,
     pub(crate) bytes_out: u64,
+    pub(crate) data_segs_in: u32,
+    pub(crate) data_segs_out: u32,
 }
 
 impl Counters {
@@ -70,6 +76,8 @@ impl Counters {
             segs_out: traffic.segs_out,
             bytes_in: traffic.bytes_in,
             bytes_out: traffic.bytes_out,
+            data_segs_in: traffic.data_segs_in,
+            data_segs_out: traffic.data_segs_out,
             ..self
         }
     }

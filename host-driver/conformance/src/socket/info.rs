@@ -145,7 +145,11 @@ fn fill(
     to.u8(info.window_shifts.0 & 15 | (info.window_shifts.1 & 15) << 4);
     to.u8(0);
     to.u32(micros(Some(info.rto)));
-    to.u32(0); // ato
+    to.u32(if counters.data_segs_in > 0 {
+        micros(Some(info.delayed_ack))
+    } else {
+        0
+    }); // ato
     to.u32(info.mss.into());
     to.u32(info.receive_mss.into());
     to.u32(segments(info.in_flight)); // unacked
@@ -181,8 +185,8 @@ fn fill(
     to.u32(low(counters.segs_in));
     to.u32(low(unsent));
     to.u32(micros(info.min_rtt));
-    to.u32(0); // data_segs_in
-    to.u32(0); // data_segs_out
+    to.u32(counters.data_segs_in);
+    to.u32(counters.data_segs_out);
     to.u64(0); // delivery_rate
     to.u64(busy);
     to.u64(window); // rwnd_limited

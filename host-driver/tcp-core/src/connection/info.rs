@@ -58,6 +58,8 @@ pub struct Info {
     pub recovering: bool,
     /// Payload of a full segment that we announced to take.
     pub receive_mss: u16,
+    /// How long an ACK waits for company.
+    pub delayed_ack: Duration,
     /// Stream bytes that the peer has acknowledged.
     pub acked: u64,
     /// Retransmission time-outs, or window probes, since there was progress.
@@ -106,6 +108,7 @@ impl Connection {
             window_shifts: (self.negotiated.send_shift, self.negotiated.receive_shift),
             recovering: self.recovery.is_active(),
             receive_mss: self.settings.offer.mss,
+            delayed_ack: self.settings.delayed_ack.into(),
             acked: self.acked_offset(),
             retries: match self.timers.waiting() {
                 Some(Waiting::Window) => 0,

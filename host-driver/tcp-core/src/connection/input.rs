@@ -16,7 +16,12 @@ impl Connection {
     ///
     /// In CLOSED, nothing happens: the caller answers with [`reset_for`](crate::reset_for).
     pub fn on_segment(&mut self, now: Duration, segment: &Segment) -> Received {
-        self.counters.segs_in += u64::from(segment.segments.max(1));
+        let segments = segment.segments.max(1);
+        self.counters.segs_in += u64::from(segments);
+        if segment.payload_len > 0 {
+            let count = &mut self.counters.data_segs_in;
+            *count = count.wrapping_add(segments.into());
+        }
         self.note_sign_of_life(now);
         self.dispatch(now, segment)
     }

@@ -9,6 +9,7 @@ use crate::congestion::CongestionControl as _;
 use crate::options::Options;
 use crate::options::Timestamps;
 use crate::segment::Flags;
+use crate::seq::low;
 use crate::time::{Micros, Tick};
 use crate::timestamps::clock;
 use crate::transmit::Transmit;
@@ -350,8 +351,13 @@ impl Connection {
     /// `len` bytes go out in segments.
     fn count(&mut self, len: u64) {
         let mss = u64::from(self.mss());
-        self.counters.segs_out += if len <= mss { 1 } else { len.div_ceil(mss) };
-        self.counters.bytes_out += len;
+        let segments = if len <= mss { 1 } else { len.div_ceil(mss) };
+        self.counters.segs_out += segments;
+        if len > 0 {
+            self.counters.bytes_out += len;
+            let count = &mut self.counters.data_segs_out;
+            *count = count.wrapping_add(low(segments));
+        }
     }
 
     /// A segment with the data from position `start` to `end`, and everything that goes with it:

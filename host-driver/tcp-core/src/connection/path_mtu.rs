@@ -237,7 +237,10 @@ impl Connection {
         // It is no small segment.
         self.snd.small_end = small_end;
         // And one segment, though longer than others.
-        self.counters.segs_out -= len.div_ceil(self.mss().into()) - 1;
+        let cut = len.div_ceil(self.mss().into()) - 1;
+        self.counters.segs_out -= cut;
+        let count = &mut self.counters.data_segs_out;
+        *count = count.wrapping_sub(low(cut));
         transmit.mss = u16::try_from(len).unwrap_or(u16::MAX);
         Some(transmit)
     }
