@@ -19,7 +19,7 @@ use sim_wire::{Picos, Station};
 
 fn schedules() -> usize {
     let set = std::env::var("LONGSHORE_SCHEDULES").ok();
-    set.and_then(|n| n.parse().ok()).unwrap_or(1000)
+    set.and_then(|n| n.parse().ok()).unwrap_or(3000)
 }
 
 /// Tries a race in many schedules, at random and by priorities that change at few points.
